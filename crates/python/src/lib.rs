@@ -1,1 +1,54 @@
-//! The extension module `yett._core`.
+//! The extension module `yett._core`: the only crate that knows Python.
+//!
+//! | question | file |
+//! |---|---|
+//! | How is an ASGI application served? | `asgi` |
+//! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`) |
+//! | How are addresses opened, and what if that fails? | `listeners` |
+//! | How does the process learn that it is to stop? | `signals` |
+//! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
+//! | What of the C API is used by hand? | `ffi` |
+
+mod access_log;
+mod asgi;
+mod civil;
+mod ffi;
+mod listeners;
+mod log;
+mod settings;
+mod signals;
+
+use pyo3::exceptions::PyConnectionError;
+use pyo3::prelude::*;
+
+pyo3::create_exception!(
+    yett,
+    ClientDisconnected,
+    PyConnectionError,
+    "Raised by send() when the client has gone: an OSError, as the ASGI specification says."
+);
+
+/// Writes a line to the error log.
+#[pyfunction]
+fn write_log(level: &str, text: &str) {
+    if let Some(level) = yett_settings::LogLevel::from_word(level) {
+        log::write(level, text);
+    }
+}
+
+// Whoever runs a build without the GIL gets it back: `ThreadBound` relies on it.
+#[pymodule(gil_used = true)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("ClientDisconnected", module.py().get_type::<ClientDisconnected>())?;
+    module.add_class::<asgi::Server>()?;
+    module.add_class::<asgi::Pending>()?;
+    module.add_class::<listeners::Listener>()?;
+    module.add_class::<settings::Settings>()?;
+    module.add_class::<settings::Invocation>()?;
+    module.add_class::<signals::StopSignals>()?;
+    module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
+    module.add_function(wrap_pyfunction!(write_log, module)?)?;
+    Ok(())
+}

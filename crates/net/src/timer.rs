@@ -1,0 +1,104 @@
+//! When has somebody waited too long.
+//!
+//! A keep-alive connection moves its deadline with every request. Moving a timer each time would cost more than the
+//! request's parsing, so none is moved: a connection has at most one *entry* here that is not later than its
+//! deadline, and the deadline itself is a plain field of the connection. When the entry comes up and the deadline has
+//! meanwhile moved on, the entry is put back for then. A busy connection touches this structure once per idle
+//! timeout (75 s), not once per request.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::clock::Millis;
+use crate::table::Token;
+
+/// «Never», as a deadline.
+pub const NEVER: Millis = Millis::MAX;
+
+/// The entries of all connections of one driver, earliest first.
+#[derive(Debug, Default)]
+pub struct Deadlines {
+    heap: BinaryHeap<Reverse<(Millis, Token)>>,
+    alarm: Option<Millis>,
+}
+
+impl Deadlines {
+    /// Makes sure that `token` comes up at `deadline` at the latest. `armed` is the connection's own note of its
+    /// earliest entry ([`NEVER`] if it has none); it is updated.
+    pub fn arm(&mut self, token: Token, deadline: Millis, armed: &mut Millis) {
+        if deadline < *armed {
+            self.heap.push(Reverse((deadline, token)));
+            *armed = deadline;
+        }
+    }
+
+    /// Takes the next entry that is due at `now`: when it was set for, and whose it is. The caller compares the first
+    /// with the connection's `armed` note: an entry that was overtaken by an earlier one says nothing any more.
+    pub fn pop_due(&mut self, now: Millis) -> Option<(Millis, Token)> {
+        match self.heap.peek() {
+            Some(Reverse((at, _))) if *at <= now => self.heap.pop().map(|Reverse(entry)| entry),
+            _ => None,
+        }
+    }
+
+    /// If the reactor's alarm must be set anew: for when. `went_off`: the alarm has just fired.
+    pub fn next_alarm(&mut self, went_off: bool) -> Option<Millis> {
+        if went_off {
+            self.alarm = None;
+        }
+        let earliest = self.heap.peek().map(|Reverse((at, _))| *at)?;
+        if self.alarm.is_none_or(|set| earliest < set) {
+            self.alarm = Some(earliest);
+            return self.alarm;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(n: u64) -> Token {
+        Token::from_u64(n)
+    }
+
+    #[test]
+    fn an_entry_is_pushed_only_when_the_deadline_is_earlier_than_the_armed_one() {
+        let mut deadlines = Deadlines::default();
+        let mut armed = NEVER;
+        deadlines.arm(token(1), 1000, &mut armed);
+        for later in [2000, 3000, 1000] {
+            deadlines.arm(token(1), later, &mut armed);
+        }
+        assert_eq!(armed, 1000);
+        assert_eq!(deadlines.pop_due(5000), Some((1000, token(1))));
+        assert_eq!(deadlines.pop_due(5000), None);
+    }
+
+    #[test]
+    fn entries_come_up_in_order_and_not_before_they_are_due() {
+        let mut deadlines = Deadlines::default();
+        for (n, at) in [(1, 300), (2, 100), (3, 200)] {
+            deadlines.arm(token(n), at, &mut { NEVER });
+        }
+        assert_eq!(deadlines.pop_due(99), None);
+        assert_eq!(deadlines.pop_due(250), Some((100, token(2))));
+        assert_eq!(deadlines.pop_due(250), Some((200, token(3))));
+        assert_eq!(deadlines.pop_due(250), None);
+    }
+
+    #[test]
+    fn the_alarm_is_set_anew_only_for_an_earlier_time_or_after_it_went_off() {
+        let mut deadlines = Deadlines::default();
+        assert_eq!(deadlines.next_alarm(false), None);
+        deadlines.arm(token(1), 500, &mut { NEVER });
+        assert_eq!(deadlines.next_alarm(false), Some(500));
+        deadlines.arm(token(2), 900, &mut { NEVER });
+        assert_eq!(deadlines.next_alarm(false), None);
+        deadlines.arm(token(3), 100, &mut { NEVER });
+        assert_eq!(deadlines.next_alarm(false), Some(100));
+        assert_eq!(deadlines.pop_due(100), Some((100, token(3))));
+        assert_eq!(deadlines.next_alarm(true), Some(500));
+    }
+}

@@ -1,0 +1,124 @@
+//! The access log: one line per request, in the common log format with the duration behind it.
+//!
+//! Off by default. Lines are collected and written together at the end of a tick, by one `write` call: no request
+//! waits for the log, and no Python runs for it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use yett_net::{Peer, clock};
+use yett_proto::request::{RequestHead, Version};
+use yett_settings::AccessLog;
+
+use crate::{civil, log};
+
+/// Collected bytes above which a line is not kept for the end of the tick.
+const FLUSH_AT: usize = 32 * 1024;
+
+/// What the line of one request needs, gathered while it runs.
+pub struct Record {
+    request_line: String,
+    peer: Peer,
+    began_micros: u64,
+    /// Status of the response; 499 (nginx: client closed request) if it never got one.
+    pub status: u16,
+    /// Bytes of the response's body.
+    pub body_bytes: u64,
+}
+
+/// Where the lines go.
+pub struct Writer {
+    out: RefCell<Box<dyn io::Write>>,
+    lines: RefCell<String>,
+    lost: Cell<u64>,
+    time: RefCell<(u64, String)>,
+}
+
+impl Record {
+    pub fn new(head: &RequestHead<'_>, peer: Peer) -> Self {
+        let version = if head.version() == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
+        // Method and target hold visible ASCII only; a quote could end the field early.
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\\', "\\\\").replace('"', "\\\"");
+        Self {
+            request_line: format!("{} {} {version}", text(head.method()), text(head.target())),
+            peer,
+            began_micros: clock::now_micros(),
+            status: 499,
+            body_bytes: 0,
+        }
+    }
+}
+
+impl Writer {
+    /// # Errors
+    /// The file cannot be opened for appending.
+    pub fn open(target: &AccessLog) -> io::Result<Self> {
+        let out: Box<dyn io::Write> = match target {
+            AccessLog::Stdout => Box::new(io::stdout()),
+            AccessLog::Path(path) => Box::new(append(path)?),
+        };
+        Ok(Self {
+            out: RefCell::new(out),
+            lines: RefCell::new(String::new()),
+            lost: Cell::new(0),
+            time: RefCell::new((0, String::new())),
+        })
+    }
+
+    /// Adds the line of a request that is over.
+    pub fn write(&self, record: &Record) {
+        let seconds = clock::unix_seconds();
+        let mut time = self.time.borrow_mut();
+        if time.0 != seconds {
+            *time = (seconds, civil::common_log(seconds));
+        }
+        let micros = clock::now_micros().saturating_sub(record.began_micros);
+        let mut lines = self.lines.borrow_mut();
+        match record.peer {
+            Peer::Inet(address) => {
+                let _ = write!(lines, "{}", address.ip());
+            }
+            Peer::Unix => lines.push('-'),
+        }
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            lines,
+            " - - [{}] \"{}\" {} {} {}.{:06}",
+            time.1,
+            record.request_line,
+            record.status,
+            record.body_bytes,
+            micros / 1_000_000,
+            micros % 1_000_000
+        );
+        if lines.len() >= FLUSH_AT {
+            drop(lines);
+            self.flush();
+        }
+    }
+
+    /// Writes what has been collected.
+    pub fn flush(&self) {
+        let mut lines = self.lines.borrow_mut();
+        if lines.is_empty() {
+            return;
+        }
+        let mut out = self.out.borrow_mut();
+        if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+            let lost = lines.lines().count() as u64;
+            if self.lost.replace(self.lost.get() + lost) == 0 {
+                log::error(&format!("the access log cannot be written, its lines are lost until it can: {error}"));
+            }
+        } else if self.lost.get() > 0 {
+            log::error(&format!("the access log is written again; {} lines were lost", self.lost.replace(0)));
+        }
+        lines.clear();
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).open(path)
+}

@@ -1,0 +1,451 @@
+//! What happens when the event loop says that there is news.
+//!
+//! The loop watches the reactor's descriptor and calls [`Driver::tick`]. A tick polls the reactor without waiting and
+//! gives each connection with news a *turn*: read, parse, start or resume the application, write. Applications run
+//! inside the tick and call `receive()` and `send()`, which come back here; therefore nothing is borrowed while Python
+//! runs, and a connection is looked up by its token each time.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use yett_net::buffer::Flush;
+use yett_net::clock::{self, DateCache};
+use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
+use yett_net::reactor::ALARM;
+use yett_net::timer::Deadlines;
+use yett_net::{Connection, Events, Inbox, Reactor, Readiness, Stamp, Step, Table, Timeouts, Token};
+use yett_proto::limits::Limits;
+use yett_proto::response::ResponseHead;
+
+use super::accept::{FIRST_LISTENER, Listening};
+use super::awaitable::Pending;
+use super::exchange::{Exchange, Inner};
+use super::scope::{Addresses, Scopes};
+use super::task::Tasks;
+use crate::access_log;
+use crate::ffi::Ready;
+
+/// After so many microseconds a tick leaves the rest to the next one, so that the application's own sockets and timers
+/// get their turn (design, section 4, rule 7).
+const TICK_MICROS: u64 = 1000;
+
+/// Response heads kept for reuse: as many as are between `http.response.start` and the body at one time, mostly one.
+const SPARE_HEADS: usize = 16;
+
+/// What the operator has decided.
+pub struct Options {
+    pub limits: Arc<Limits>,
+    pub timeouts: Timeouts,
+    pub server_header: bool,
+    pub access_log: Option<access_log::Writer>,
+}
+
+/// A connection and what the gateway keeps with it.
+pub struct Slot {
+    pub connection: Connection,
+    /// The request being answered.
+    pub exchange: Option<Py<Exchange>>,
+    /// Made at its first request.
+    pub addresses: Option<Rc<Addresses>>,
+    pub listener: usize,
+    /// Its turn is under way further up the stack (an application that runs the loop from within itself).
+    pub busy: bool,
+}
+
+/// Everything that one event loop's connections share. Lives on the loop's thread.
+pub struct Driver {
+    pub event_loop: Py<PyAny>,
+    pub ready: Ready,
+    pub date: DateCache,
+    pub options: Options,
+    pub application: Py<PyAny>,
+    pub scopes: Scopes,
+    pub tasks: Tasks,
+    pub reactor: Reactor,
+    pub slots: RefCell<Table<Slot>>,
+    pub listeners: RefCell<Vec<Listening>>,
+    pub deadlines: RefCell<Deadlines>,
+    inbox: Cell<Option<Box<Inbox>>>,
+    events: Cell<Option<Box<Events>>>,
+    /// Connections whose turn was not finished.
+    unfinished: RefCell<Vec<Token>>,
+    /// The connection whose turn it is: what is written to it goes out at the end of the turn.
+    turn: Cell<Option<Token>>,
+    in_tick: Cell<bool>,
+    /// Tasks may be started eagerly in this tick.
+    pub eager: Cell<bool>,
+    /// `call_soon(tick)` is under way.
+    scheduled: Cell<bool>,
+    /// The bound method `tick`, for `call_soon`.
+    pub tick_callback: RefCell<Option<Py<PyAny>>>,
+    spare_heads: RefCell<Vec<Box<ResponseHead>>>,
+    /// Exchanges whose task is still running, attached to a connection or not.
+    pub running: RefCell<slab::Slab<Py<Exchange>>>,
+    pub draining: Cell<bool>,
+    /// Accepting pauses for want of descriptors.
+    pub accepting_paused: Cell<bool>,
+    pub exhaustion_told: Cell<bool>,
+    /// Called once when nothing runs and no response is on its way any more.
+    pub drained_callback: RefCell<Option<Py<PyAny>>>,
+}
+
+/// What [`Driver`] is made of.
+pub struct Parts {
+    pub event_loop: Py<PyAny>,
+    pub application: Py<PyAny>,
+    pub scopes: Scopes,
+    pub tasks: Tasks,
+    pub listeners: Vec<Listening>,
+    pub options: Options,
+}
+
+impl Driver {
+    /// # Errors
+    /// The reactor cannot be made (a system limit).
+    pub fn new(py: Python<'_>, parts: Parts) -> PyResult<Self> {
+        Ok(Self {
+            event_loop: parts.event_loop,
+            ready: Ready::new(py)?,
+            date: DateCache::default(),
+            options: parts.options,
+            application: parts.application,
+            scopes: parts.scopes,
+            tasks: parts.tasks,
+            reactor: Reactor::new()?,
+            slots: RefCell::default(),
+            listeners: RefCell::new(parts.listeners),
+            deadlines: RefCell::default(),
+            inbox: Cell::default(),
+            events: Cell::default(),
+            unfinished: RefCell::default(),
+            turn: Cell::new(None),
+            in_tick: Cell::new(false),
+            eager: Cell::new(false),
+            scheduled: Cell::new(false),
+            tick_callback: RefCell::default(),
+            spare_heads: RefCell::default(),
+            running: RefCell::default(),
+            draining: Cell::new(false),
+            accepting_paused: Cell::new(false),
+            exhaustion_told: Cell::new(false),
+            drained_callback: RefCell::default(),
+        })
+    }
+
+    // ---- a tick ----
+
+    /// Does what there is to do, within bounds, and asks to be called again if anything is left.
+    ///
+    /// # Errors
+    /// What escapes an application's task (`SystemExit`, `KeyboardInterrupt`), and failures of the reactor.
+    pub fn tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        self.scheduled.set(false);
+        self.eager.set(self.tasks.eager_now(py)?);
+        let outer = self.in_tick.replace(true);
+        let result = self.do_tick(py);
+        self.in_tick.set(outer);
+        if let Some(log) = &self.options.access_log {
+            log.flush();
+        }
+        if self.unfinished.try_borrow().is_ok_and(|unfinished| !unfinished.is_empty()) {
+            self.schedule(py)?;
+        }
+        result
+    }
+
+    fn do_tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        let began = clock::now_micros();
+        let mut turns = self.unfinished.take();
+        let mut events = self.events.take().unwrap_or_default();
+        let polled = self.reactor.poll(&mut events, Some(0));
+        let mut alarm = false;
+        for index in 0..events.len() {
+            let Some((token, readiness)) = events.get(index) else { break };
+            match token {
+                ALARM => alarm = true,
+                FIRST_LISTENER.. => self.accept(token - FIRST_LISTENER),
+                _ => {
+                    let token = Token::from_u64(token);
+                    self.note(token, readiness);
+                    turns.push(token);
+                }
+            }
+        }
+        self.events.set(Some(events));
+        polled?;
+        let mut turns = turns.into_iter();
+        let mut result = Ok(());
+        // The first is always served, so that there is progress however slow the applications are.
+        for token in turns.by_ref() {
+            result = self.take_turn(py, token);
+            if result.is_err() || clock::now_micros() - began >= TICK_MICROS {
+                break;
+            }
+        }
+        self.unfinished.borrow_mut().extend(turns);
+        if alarm {
+            self.on_alarm(py)?;
+        }
+        result
+    }
+
+    fn note(&self, token: Token, readiness: Readiness) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+            slot.connection.on_ready(readiness);
+        }
+    }
+
+    /// Has `tick` called again soon.
+    fn schedule(&self, py: Python<'_>) -> PyResult<()> {
+        if self.scheduled.replace(true) {
+            return Ok(());
+        }
+        let callback = self.tick_callback.borrow().as_ref().map(|callback| callback.clone_ref(py));
+        if let Some(callback) = callback {
+            self.event_loop.bind(py).call_method1(intern!(py, "call_soon"), (callback,))?;
+        }
+        Ok(())
+    }
+
+    /// A turn of `token`, in the next tick.
+    pub fn turn_later(&self, py: Python<'_>, token: Token) -> PyResult<()> {
+        self.unfinished.borrow_mut().push(token);
+        if self.in_tick.get() { Ok(()) } else { self.schedule(py) }
+    }
+
+    // ---- a turn ----
+
+    /// Reads, parses, starts and resumes the application, and writes, for one connection.
+    fn take_turn(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
+        let mut inbox = self.inbox.take().unwrap_or_default();
+        {
+            let mut slots = self.slots.borrow_mut();
+            let Some(slot) = slots.get_mut(token).filter(|slot| !slot.busy) else {
+                self.inbox.set(Some(inbox));
+                return Ok(());
+            };
+            slot.busy = true;
+            slot.connection.begin_turn(&mut inbox);
+        }
+        let outer = self.turn.replace(Some(token));
+        let date = self.date.text();
+        let stamp = self.stamp(&date);
+        let mut result = Ok(());
+        loop {
+            let step = match self.slots.borrow_mut().get_mut(token) {
+                Some(slot) => slot.connection.advance(&mut inbox, &stamp),
+                None => break,
+            };
+            result = match step {
+                Step::Request => self.begin_exchange(py, token, &inbox),
+                Step::Body => self.wake_receiver(py, token),
+                Step::HalfClosed => self.half_closed(py, token),
+                Step::Refused(error) => self.refused(py, token, error),
+                Step::Wait | Step::Close => break,
+                Step::Yield => {
+                    self.unfinished.borrow_mut().push(token);
+                    break;
+                }
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        self.turn.set(outer);
+        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+            slot.busy = false;
+            slot.connection.end_turn(&mut inbox);
+        }
+        self.inbox.set(Some(inbox));
+        if result.is_err() {
+            self.unfinished.borrow_mut().push(token);
+        }
+        result.and(self.settle(py, token))
+    }
+
+    /// Writes what is queued, drops the connection if it is over, wakes who waited for room, and sets the deadline.
+    pub fn settle(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
+        let (room, again);
+        {
+            let mut slots = self.slots.borrow_mut();
+            let Some(slot) = slots.get_mut(token) else { return Ok(()) };
+            let connection = &mut slot.connection;
+            let stalled = connection.output_pending() >= OUTPUT_HIGH_WATER;
+            let flush = connection.flush();
+            if connection.is_done() {
+                drop(slots);
+                return self.close(py, token);
+            }
+            let drained = connection.output_pending() <= OUTPUT_LOW_WATER;
+            room = drained && slot.exchange.is_some();
+            // A pipelining client that had stopped reading may go on now.
+            again = flush == Flush::Yield || (stalled && drained && slot.exchange.is_none());
+            let mut deadlines = self.deadlines.borrow_mut();
+            connection.settle(token, clock::now(), &self.options.timeouts, &mut deadlines);
+            if let Some(at) = deadlines.next_alarm(false) {
+                self.reactor.set_alarm(Some(at))?;
+            }
+        }
+        if again {
+            self.turn_later(py, token)?;
+        }
+        if room {
+            self.wake_senders(py, token)?;
+        }
+        if self.draining.get() { self.check_drained(py) } else { Ok(()) }
+    }
+
+    /// Drops a connection. An exchange in progress has lost its client.
+    pub fn close(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
+        let Some(slot) = self.slots.borrow_mut().remove(token) else { return Ok(()) };
+        let Slot { connection, exchange, .. } = slot;
+        // Its descriptor is closed here, before anybody learns of it.
+        drop(connection);
+        self.resume_accepting();
+        let woken = match exchange {
+            Some(exchange) => self.detach(py, &exchange),
+            None => Ok(()),
+        };
+        woken.and(self.check_drained(py))
+    }
+
+    // ---- time ----
+
+    fn on_alarm(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        let now = clock::now();
+        let date = self.date.text();
+        let stamp = self.stamp(&date);
+        let mut result = Ok(());
+        loop {
+            let Some((at, token)) = self.deadlines.borrow_mut().pop_due(now) else { break };
+            if token.as_u64() == super::accept::RESUME_ACCEPTING {
+                self.resume_accepting();
+                continue;
+            }
+            let step = match self.slots.borrow_mut().get_mut(token) {
+                Some(slot) => slot.connection.on_timer(at, now, &stamp),
+                None => continue,
+            };
+            if let Step::Refused(error) = step {
+                result = result.and(self.refused(py, token, error));
+            }
+            result = result.and(self.settle(py, token));
+        }
+        if let Some(at) = self.deadlines.borrow_mut().next_alarm(true) {
+            self.reactor.set_alarm(Some(at))?;
+        }
+        result
+    }
+
+    // ---- what `receive` and `send` need ----
+
+    /// Runs `act` on the exchange's connection; `None` if it has none any more.
+    pub fn with_connection<R>(&self, exchange: &Inner, act: impl FnOnce(&mut Connection) -> R) -> Option<R> {
+        let token = exchange.connection.get()?;
+        // Never borrowed while Python runs; if it were, the client would count as gone rather than the server panic.
+        let mut slots = self.slots.try_borrow_mut().ok()?;
+        slots.get_mut(token).map(|slot| act(&mut slot.connection))
+    }
+
+    /// What has arrived of the body, and whether that was all; `None` if there is no news.
+    pub fn take_body(&self, exchange: &Inner) -> Option<(Vec<u8>, bool)> {
+        self.with_connection(exchange, |connection| connection.body_at_hand().then(|| connection.take_body()))?
+    }
+
+    /// The application waits for the body.
+    pub fn want_body(self: &Rc<Self>, py: Python<'_>, exchange: &Inner) -> PyResult<()> {
+        let Some(token) = exchange.connection.get() else { return Ok(()) };
+        let news = self.with_connection(exchange, |connection| {
+            connection.want_body();
+            connection.has_news()
+        });
+        if self.turn.get() == Some(token) {
+            return Ok(());
+        }
+        if news == Some(true) {
+            self.turn_later(py, token)?;
+        }
+        self.settle(py, token)
+    }
+
+    /// A piece of the response was queued: written at once, unless its connection's turn is under way. What to wait
+    /// for if the client is behind.
+    pub fn after_piece<'py>(
+        self: &Rc<Self>,
+        py: Python<'py>,
+        exchange: &Inner,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(token) = exchange.connection.get() else { return Ok(None) };
+        // More is to come, so that nothing is gained by waiting for the end of the turn; the client sees it now.
+        self.settle(py, token)?;
+        let behind = self
+            .with_connection(exchange, |connection| connection.output_pending() >= OUTPUT_HIGH_WATER)
+            .unwrap_or(false);
+        if !behind {
+            return Ok(None);
+        }
+        let pending = Bound::new(py, Pending::new(&self.event_loop, py))?;
+        exchange.senders.borrow_mut().push(pending.clone().unbind());
+        Ok(Some(pending.into_any()))
+    }
+
+    /// The response is complete: the connection is free for the next request.
+    pub fn after_response(self: &Rc<Self>, py: Python<'_>, exchange: &Inner) -> PyResult<()> {
+        let Some(token) = exchange.connection.take() else { return Ok(()) };
+        self.log_access(exchange);
+        let mut news = false;
+        let done = match self.slots.borrow_mut().get_mut(token) {
+            Some(slot) => {
+                news = slot.connection.has_news();
+                slot.exchange.take()
+            }
+            None => None,
+        };
+        drop(done);
+        self.wake_all_receivers(py, exchange)?;
+        if self.turn.get() == Some(token) {
+            // The turn goes on with the next request, and writes.
+            return Ok(());
+        }
+        if news {
+            self.turn_later(py, token)?;
+        }
+        self.settle(py, token)
+    }
+
+    pub fn stamp<'a>(&self, date: &'a [u8; 29]) -> Stamp<'a> {
+        Stamp { date, server: self.options.server_header }
+    }
+
+    /// Whether a waiting task may be resumed here and now: inside a tick, and no task is running (an application may
+    /// have been entered by the tick and have called back).
+    pub fn may_resume_directly(&self, py: Python<'_>) -> bool {
+        self.in_tick.get() && self.tasks.none_is_running(py)
+    }
+
+    pub fn spare_head(&self) -> Box<ResponseHead> {
+        self.spare_heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub fn return_head(&self, head: Box<ResponseHead>) {
+        let mut spare = self.spare_heads.borrow_mut();
+        if spare.len() < SPARE_HEADS {
+            spare.push(head);
+        }
+    }
+
+    /// Writes the line of a request that is over.
+    pub fn log_access(&self, exchange: &Inner) {
+        if let Some(log) = &self.options.access_log
+            && let Some(record) = exchange.record.take()
+        {
+            log.write(&record);
+            if !self.in_tick.get() {
+                log.flush();
+            }
+        }
+    }
+}

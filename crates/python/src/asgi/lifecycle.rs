@@ -1,0 +1,337 @@
+//! An exchange's life: it begins with a request, loses its client or not, and ends with the application's task.
+
+use std::rc::Rc;
+
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use yett_net::{Inbox, Token};
+use yett_proto::error::RequestError;
+use yett_settings::LogLevel;
+
+use super::awaitable::{Pending, disconnected};
+use super::driver::Driver;
+use super::exchange::{Exchange, Inner, Response};
+use super::receive::{RECEIVE, message_at_hand};
+use super::send::SEND;
+use crate::ffi::{self, Builtin};
+use crate::{ClientDisconnected, access_log, log};
+
+/// Called by asyncio when a task ends that did not end in its first step.
+static TASK_DONE: Builtin = Builtin::one_arg(c"task_done", task_done, c"The application's task has ended.");
+
+unsafe extern "C" fn task_done(
+    this: *mut pyo3::ffi::PyObject,
+    task: *mut pyo3::ffi::PyObject,
+) -> *mut pyo3::ffi::PyObject {
+    // SAFETY: asyncio calls the function with the `Exchange` that it was bound to, and the task.
+    unsafe {
+        ffi::call_builtin::<Exchange>(this, task, |this, task| {
+            let py = this.py();
+            let exchange = this.get().inner()?;
+            exchange.driver.forget_running(exchange);
+            if let Some(task) = task {
+                let driver = Rc::clone(&exchange.driver);
+                driver.task_ended(py, exchange, task)?;
+                driver.check_drained(py)?;
+            }
+            Ok(py.None().into_bound(py))
+        })
+    }
+}
+
+impl Driver {
+    // ---- beginning ----
+
+    /// A request has come: makes its scope and starts its task.
+    pub fn begin_exchange(self: &Rc<Self>, py: Python<'_>, token: Token, inbox: &Inbox) -> PyResult<()> {
+        let head = inbox.head();
+        let addresses = self.addresses(py, token)?;
+        let scope = self.scopes.make(py, &head, &addresses)?;
+        let inner = Inner::new(Rc::clone(self), token);
+        inner.scope.replace(Some(scope.clone().unbind()));
+        if self.options.access_log.is_some() {
+            let peer = self.slots.borrow().get(token).map(|slot| slot.connection.peer());
+            inner.record.replace(peer.map(|peer| Box::new(access_log::Record::new(&head, peer))));
+        }
+        let exchange = Bound::new(py, Exchange::new(inner))?;
+        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+            slot.exchange = Some(exchange.clone().unbind());
+        }
+        let receive = RECEIVE.bind(py, exchange.as_any())?;
+        let send = SEND.bind(py, exchange.as_any())?;
+        let inner = exchange.get().inner()?;
+        let started = ffi::vectorcall(self.application.bind(py), [scope.as_any(), &receive, &send], None)
+            .and_then(|coroutine| {
+                self.tasks.start(py, &coroutine, &self.tasks.context(py)?, self.eager.get())
+            });
+        match started {
+            Ok(task) => self.follow(py, &exchange, task),
+            // Calling the application failed, or (SystemExit, KeyboardInterrupt) its first step did.
+            Err(error) => {
+                let ended = self.application_failed(py, inner, &error);
+                drop(inner.scope.take());
+                ended
+            }
+        }
+    }
+
+    fn follow(self: &Rc<Self>, py: Python<'_>, exchange: &Bound<'_, Exchange>, task: Bound<'_, PyAny>) -> PyResult<()> {
+        let inner = exchange.get().inner()?;
+        if task.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return self.task_ended(py, inner, &task);
+        }
+        let callback = TASK_DONE.bind(py, exchange.as_any())?;
+        task.call_method1(intern!(py, "add_done_callback"), (callback,))?;
+        inner.running.set(Some(self.running.borrow_mut().insert(exchange.clone().unbind())));
+        inner.task.replace(Some(task.unbind()));
+        Ok(())
+    }
+
+    // ---- news for the application ----
+
+    /// There is more of the body, or its end.
+    pub fn wake_receiver(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
+        let Some(exchange) = self.exchange_of(py, token) else { return Ok(()) };
+        let inner = exchange.get().inner()?;
+        let Some(pending) = next_waiting(py, inner) else { return Ok(()) };
+        match message_at_hand(py, inner)? {
+            Some(message) => Pending::resolve(&pending, Ok(message.unbind()), self.may_resume_directly(py)),
+            None => {
+                inner.receivers.borrow_mut().insert(0, pending.unbind());
+                Ok(())
+            }
+        }
+    }
+
+    /// The client has finished sending.
+    pub fn half_closed(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
+        let Some(exchange) = self.exchange_of(py, token) else { return Ok(()) };
+        let inner = exchange.get().inner()?;
+        inner.half_closed.set(true);
+        self.wake_all_receivers(py, inner)
+    }
+
+    /// A request was refused, perhaps in the middle of its body.
+    pub fn refused(self: &Rc<Self>, py: Python<'_>, token: Token, error: RequestError) -> PyResult<()> {
+        let (exchange, peer) = match self.slots.borrow_mut().get_mut(token) {
+            Some(slot) => (slot.exchange.take(), Some(slot.connection.peer())),
+            None => (None, None),
+        };
+        if log::enabled(LogLevel::Debug) {
+            log::debug(&format!("refused a request from {peer:?}: {} {error}", error.status()));
+        }
+        match exchange {
+            Some(exchange) => self.detach(py, &exchange),
+            None => Ok(()),
+        }
+    }
+
+    /// The exchange has lost its client: whoever waits learns of it.
+    pub fn detach(self: &Rc<Self>, py: Python<'_>, exchange: &Py<Exchange>) -> PyResult<()> {
+        let inner = exchange.get().inner()?;
+        inner.connection.set(None);
+        self.log_access(inner);
+        let senders = inner.senders.take();
+        let mut result = self.wake_all_receivers(py, inner);
+        for sender in senders {
+            let woken = Pending::resolve(sender.bind(py), Err(disconnected()), self.may_resume_directly(py));
+            result = result.and(woken);
+        }
+        result
+    }
+
+    /// Gives everybody who waits in `receive()` a message, as long as there are any.
+    pub fn wake_all_receivers(&self, py: Python<'_>, inner: &Inner) -> PyResult<()> {
+        loop {
+            let Some(pending) = next_waiting(py, inner) else { return Ok(()) };
+            let Some(message) = message_at_hand(py, inner)? else {
+                inner.receivers.borrow_mut().insert(0, pending.unbind());
+                return Ok(());
+            };
+            // Through the loop: a task of this exchange may be the one that is running.
+            Pending::resolve(&pending, Ok(message.unbind()), false)?;
+        }
+    }
+
+    /// The client has taken what was queued.
+    pub fn wake_senders(&self, py: Python<'_>, token: Token) -> PyResult<()> {
+        let Some(exchange) = self.exchange_of(py, token) else { return Ok(()) };
+        let inner = exchange.get().inner()?;
+        if inner.senders.borrow().is_empty() {
+            return Ok(());
+        }
+        for sender in inner.senders.take() {
+            Pending::resolve(sender.bind(py), Ok(py.None()), false)?;
+        }
+        Ok(())
+    }
+
+    fn exchange_of(&self, py: Python<'_>, token: Token) -> Option<Py<Exchange>> {
+        self.slots.borrow().get(token)?.exchange.as_ref().map(|exchange| exchange.clone_ref(py))
+    }
+
+    // ---- the end ----
+
+    fn task_ended(self: &Rc<Self>, py: Python<'_>, inner: &Inner, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let task = task.clone();
+        drop(inner.task.take());
+        let ended = match task.call_method0(intern!(py, "result")) {
+            Ok(_) => self.application_returned(py, inner),
+            Err(error) => self.application_failed(py, inner, &error),
+        };
+        // The scope may hold what holds this exchange: a cycle that the collector does not see.
+        drop(inner.scope.take());
+        ended
+    }
+
+    fn application_returned(self: &Rc<Self>, py: Python<'_>, inner: &Inner) -> PyResult<()> {
+        let missing = match inner.response.get() {
+            Response::Complete => return Ok(()),
+            _ if inner.is_disconnected() => return Ok(()),
+            Response::NotStarted => "the application returned without sending a response",
+            Response::Started => "the application returned after http.response.start, without a body",
+            Response::Streaming => "the application returned before the end of the body (more_body was True)",
+            Response::Trailers => "the application returned without the trailers that it had promised",
+        };
+        log::error(&format!("{}: {missing}", self.describe(py, inner)));
+        self.give_up(py, inner)
+    }
+
+    fn application_failed(self: &Rc<Self>, py: Python<'_>, inner: &Inner, error: &PyErr) -> PyResult<()> {
+        if inner.is_disconnected() && is_disconnect(py, error) {
+            log::debug(&format!("{}: the client has disconnected", self.describe(py, inner)));
+            return Ok(());
+        }
+        if inner.cancelled.get() && error.is_instance_of::<CancelledError>(py) {
+            return self.give_up(py, inner);
+        }
+        log::error(&format!(
+            "{}: exception in the application\n{}",
+            self.describe(py, inner),
+            log::traceback(py, error).trim_end()
+        ));
+        self.give_up(py, inner)
+    }
+
+    /// The application has left its response unfinished: 500 if nothing is out, otherwise the connection is cut.
+    fn give_up(self: &Rc<Self>, py: Python<'_>, inner: &Inner) -> PyResult<()> {
+        if inner.response.get() == Response::Complete {
+            return Ok(());
+        }
+        let unsent = matches!(inner.response.get(), Response::NotStarted | Response::Started);
+        let date = self.date.text();
+        let stamp = self.stamp(&date);
+        self.with_connection(inner, |connection| {
+            if unsent {
+                connection.respond_failure(&stamp);
+            } else {
+                connection.abort();
+            }
+        });
+        if unsent && let Some(record) = inner.record.borrow_mut().as_mut() {
+            record.status = 500;
+        }
+        inner.response.set(Response::Complete);
+        self.after_response(py, inner)
+    }
+
+    fn forget_running(&self, inner: &Inner) {
+        let forgotten = inner.running.take().and_then(|key| self.running.borrow_mut().try_remove(key));
+        drop(forgotten);
+    }
+
+    /// For messages: which request it was.
+    pub fn describe(&self, py: Python<'_>, inner: &Inner) -> String {
+        let part = |key: &str| {
+            let scope = inner.scope.borrow();
+            let value = scope.as_ref().and_then(|scope| scope.bind(py).get_item(key).ok().flatten());
+            value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+        };
+        // A path may hold decoded control characters, which must not forge a line of the log.
+        let path: String = part("path").chars().flat_map(char::escape_default).take(512).collect();
+        format!("{} {path}", part("method"))
+    }
+
+    // ---- draining ----
+
+    /// No new connections; idle ones are closed; responses say that theirs will be. `callback` is called once when
+    /// nothing is left.
+    pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        self.draining.set(true);
+        self.watch_listeners(false);
+        self.drained_callback.replace(Some(callback));
+        let tokens = self.slots.borrow().tokens();
+        let mut result = Ok(());
+        for token in tokens {
+            if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+                slot.connection.drain();
+            }
+            result = result.and(self.settle(py, token));
+        }
+        result.and(self.check_drained(py))
+    }
+
+    /// Tells whoever drains when nothing is left.
+    pub fn check_drained(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.draining.get()
+            || !self.running.borrow().is_empty()
+            || self.slots.borrow().iter().any(|slot| slot.connection.is_busy())
+        {
+            return Ok(());
+        }
+        match self.drained_callback.take() {
+            Some(callback) => callback.call0(py).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Cancels the tasks that are still running; how many there are.
+    pub fn cancel_running(&self, py: Python<'_>) -> PyResult<usize> {
+        let exchanges: Vec<Py<Exchange>> =
+            self.running.borrow().iter().map(|(_, exchange)| exchange.clone_ref(py)).collect();
+        for exchange in &exchanges {
+            let inner = exchange.get().inner()?;
+            let task = inner.task.borrow().as_ref().map(|task| task.clone_ref(py));
+            if let Some(task) = task {
+                log::warning(&format!("{}: cancelled, the server stops", self.describe(py, inner)));
+                inner.cancelled.set(true);
+                task.call_method0(py, intern!(py, "cancel"))?;
+            }
+        }
+        Ok(exchanges.len())
+    }
+
+    /// Drops every connection.
+    pub fn close_all(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        let tokens = self.slots.borrow().tokens();
+        tokens.into_iter().fold(Ok(()), |result, token| result.and(self.close(py, token)))
+    }
+}
+
+fn next_waiting<'py>(py: Python<'py>, inner: &Inner) -> Option<Bound<'py, Pending>> {
+    let mut receivers = inner.receivers.borrow_mut();
+    while !receivers.is_empty() {
+        let pending = receivers.remove(0);
+        if pending.get().is_waiting() {
+            return Some(pending.into_bound(py));
+        }
+    }
+    None
+}
+
+/// Whether the exception is, or was caused by, ours that says that the client has gone.
+fn is_disconnect(py: Python<'_>, error: &PyErr) -> bool {
+    let mut current = Some(error.value(py).clone().into_any());
+    // Chains are short; the bound guards against one that bites its tail.
+    for _ in 0..32 {
+        let Some(exception) = current else { return false };
+        if exception.is_instance_of::<ClientDisconnected>() {
+            return true;
+        }
+        current = ["__cause__", "__context__"]
+            .iter()
+            .find_map(|name| exception.getattr(*name).ok().filter(|next| !next.is_none()));
+    }
+    false
+}

@@ -1,0 +1,294 @@
+//! What the application is told of a request: the `http` scope of the ASGI specification.
+//!
+//! Building it is the largest part of a small request's cost that is ours, so: the scope starts as a copy of a
+//! template; names and constants are objects made once; a header block that comes again byte for byte (every
+//! keep-alive client repeats its own) brings back the same immutable tuples, in a fresh list.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use yett_net::{Address, Peer};
+use yett_proto::request::{RequestHead, Version};
+use yett_proto::target::percent_decode;
+
+/// Version of the HTTP part of the specification that is implemented here: 2.5 has the pathsend, early hint and
+/// trailers extensions and the `OSError` from `send()` after a disconnect.
+const SPEC_VERSION: &str = "2.5";
+
+/// Header blocks remembered, and how large one may be: at most about a megabyte of memory.
+const REMEMBERED_BLOCKS: usize = 64;
+const REMEMBERED_BYTES: usize = 4096;
+
+/// Field names that clients and proxies send. Others are made as they come.
+const COMMON_NAMES: &[&str] = &[
+    "accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control", "connection",
+    "content-encoding", "content-length", "content-type", "cookie", "date", "dnt", "expect", "forwarded", "from", "host",
+    "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "max-forwards",
+    "origin", "pragma", "priority", "proxy-authorization", "purpose", "range", "referer", "sec-ch-ua",
+    "sec-ch-ua-mobile", "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user",
+    "sec-gpc", "sec-websocket-extensions", "sec-websocket-key", "sec-websocket-protocol", "sec-websocket-version", "te",
+    "traceparent", "tracestate", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests", "user-agent",
+    "via", "x-api-key", "x-csrf-token", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
+    "x-real-ip", "x-request-id", "x-requested-with",
+];
+
+const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// Makes scopes.
+pub struct Scopes {
+    template: Py<PyDict>,
+    extensions: Py<PyDict>,
+    extensions_with_trailers: Py<PyDict>,
+    /// Shared by all requests as the specification says: a shallow copy each.
+    state: Option<Py<PyDict>>,
+    root_path: String,
+    keys: Keys,
+    methods: Vec<(&'static [u8], Py<PyString>)>,
+    http10: Py<PyString>,
+    empty: Py<PyBytes>,
+    names: HashMap<&'static [u8], Py<PyBytes>>,
+    blocks: RefCell<Vec<Block>>,
+}
+
+struct Keys {
+    http_version: Py<PyString>,
+    method: Py<PyString>,
+    path: Py<PyString>,
+    raw_path: Py<PyString>,
+    query_string: Py<PyString>,
+    headers: Py<PyString>,
+    client: Py<PyString>,
+    server: Py<PyString>,
+    state: Py<PyString>,
+    extensions: Py<PyString>,
+}
+
+/// A place for one header block. It takes a block in when it sees it the second time in a row, so that blocks that
+/// never return cost a hash and no more.
+#[derive(Default)]
+struct Block {
+    hash: u64,
+    bytes: Box<[u8]>,
+    fields: Option<Py<PyTuple>>,
+}
+
+/// The two addresses of a connection as the scope has them, made at its first request.
+pub struct Addresses {
+    pub client: Py<PyAny>,
+    pub server: Py<PyAny>,
+}
+
+impl Addresses {
+    pub fn new(
+        py: Python<'_>,
+        peer: Peer,
+        local: Option<&Address>,
+        actual: Option<SocketAddr>,
+    ) -> PyResult<Self> {
+        let pair = |address: SocketAddr| -> PyResult<Py<PyAny>> {
+            Ok((address.ip().to_string(), address.port()).into_pyobject(py)?.into_any().unbind())
+        };
+        let client = match peer {
+            Peer::Inet(address) => pair(address)?,
+            Peer::Unix => py.None(),
+        };
+        let server = match (local, actual) {
+            (_, Some(address)) => pair(address)?,
+            (Some(Address::Inet(address)), None) => pair(*address)?,
+            // «or [path, None] for a unix socket»
+            (Some(Address::Unix(path)), None) => {
+                (path.to_string_lossy().as_ref(), py.None()).into_pyobject(py)?.into_any().unbind()
+            }
+            (None, None) => py.None(),
+        };
+        Ok(Self { client, server })
+    }
+}
+
+impl Scopes {
+    pub fn new(py: Python<'_>, root_path: &str, state: Option<Py<PyDict>>) -> PyResult<Self> {
+        let asgi = PyDict::new(py);
+        asgi.set_item("version", "3.0")?;
+        asgi.set_item("spec_version", SPEC_VERSION)?;
+        let template = PyDict::new(py);
+        template.set_item("type", "http")?;
+        template.set_item("asgi", asgi)?;
+        template.set_item("http_version", "1.1")?;
+        template.set_item("server", py.None())?;
+        template.set_item("client", py.None())?;
+        template.set_item("scheme", "http")?;
+        template.set_item("root_path", root_path)?;
+        for key in ["method", "path", "raw_path", "query_string", "headers"] {
+            template.set_item(key, py.None())?;
+        }
+        let extensions = PyDict::new(py);
+        for name in ["http.response.pathsend", "http.response.zerocopysend", "http.response.early_hint"] {
+            extensions.set_item(name, PyDict::new(py))?;
+        }
+        let extensions_with_trailers = extensions.copy()?;
+        extensions_with_trailers.set_item("http.response.trailers", PyDict::new(py))?;
+        let text = |text: &str| PyString::intern(py, text).unbind();
+        Ok(Self {
+            template: template.unbind(),
+            extensions: extensions.unbind(),
+            extensions_with_trailers: extensions_with_trailers.unbind(),
+            state,
+            root_path: root_path.to_owned(),
+            keys: Keys {
+                http_version: text("http_version"),
+                method: text("method"),
+                path: text("path"),
+                raw_path: text("raw_path"),
+                query_string: text("query_string"),
+                headers: text("headers"),
+                client: text("client"),
+                server: text("server"),
+                state: text("state"),
+                extensions: text("extensions"),
+            },
+            methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
+            http10: text("1.0"),
+            empty: PyBytes::new(py, b"").unbind(),
+            names: COMMON_NAMES
+                .iter()
+                .map(|name| (name.as_bytes(), PyBytes::new(py, name.as_bytes()).unbind()))
+                .collect(),
+            blocks: RefCell::new(std::iter::repeat_with(Block::default).take(REMEMBERED_BLOCKS).collect()),
+        })
+    }
+
+    /// The scope of one request.
+    pub fn make<'py>(
+        &self,
+        py: Python<'py>,
+        head: &RequestHead<'_>,
+        addresses: &Addresses,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let keys = &self.keys;
+        let scope = self.template.bind(py).copy()?;
+        if head.version() == Version::Http10 {
+            scope.set_item(&keys.http_version, &self.http10)?;
+        }
+        scope.set_item(&keys.server, &addresses.server)?;
+        scope.set_item(&keys.client, &addresses.client)?;
+        scope.set_item(&keys.method, self.method(py, head.method()))?;
+        let (path, raw_path) = self.path(py, head.path());
+        scope.set_item(&keys.path, path)?;
+        scope.set_item(&keys.raw_path, raw_path)?;
+        scope.set_item(&keys.query_string, self.bytes(py, head.query()))?;
+        scope.set_item(&keys.headers, self.headers(py, head)?)?;
+        if let Some(state) = &self.state {
+            scope.set_item(&keys.state, state.bind(py).copy()?)?;
+        }
+        // Trailers need chunked coding and a client that said it takes them (RFC 9110 §6.5.1).
+        let trailers = head.accepts_trailers() && head.version() == Version::Http11;
+        let extensions = if trailers { &self.extensions_with_trailers } else { &self.extensions };
+        scope.set_item(&keys.extensions, extensions.bind(py).copy()?)?;
+        Ok(scope)
+    }
+
+    fn method<'py>(&self, py: Python<'py>, method: &[u8]) -> Bound<'py, PyString> {
+        match self.methods.iter().find(|(name, _)| *name == method) {
+            Some((_, text)) => text.bind(py).clone(),
+            // A token is ASCII (RFC 9110 §5.6.2).
+            None => PyString::new(py, &String::from_utf8_lossy(method)),
+        }
+    }
+
+    fn bytes<'py>(&self, py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyBytes> {
+        if bytes.is_empty() { self.empty.bind(py).clone() } else { PyBytes::new(py, bytes) }
+    }
+
+    /// `path` and `raw_path`. Under `--root-path` both include it, as the specification has it (`root_path` is a
+    /// prefix of `path`): it is put in front unless the proxy has left it there.
+    fn path<'py>(&self, py: Python<'py>, raw: &[u8]) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
+        let decoded = percent_decode(raw);
+        let text = String::from_utf8_lossy(&decoded);
+        let root = &self.root_path;
+        let mounted = root.is_empty()
+            || text.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if mounted || raw == b"*" {
+            (PyString::new(py, &text), PyBytes::new(py, raw))
+        } else {
+            let raw_path = [root.as_bytes(), raw].concat();
+            (PyString::new(py, &format!("{root}{text}")), PyBytes::new(py, &raw_path))
+        }
+    }
+
+    /// The `headers` list: names in lower case, order and repetition kept.
+    fn headers<'py>(&self, py: Python<'py>, head: &RequestHead<'_>) -> PyResult<Bound<'py, PyList>> {
+        let block = head.field_block();
+        let usable = !head.rewrites_host() && block.len() <= REMEMBERED_BYTES;
+        let hash = hash(block);
+        #[allow(clippy::cast_possible_truncation)] // the remainder is small
+        let place = (hash % REMEMBERED_BLOCKS as u64) as usize;
+        if usable {
+            let blocks = self.blocks.borrow();
+            if let Some(Block { hash: known, bytes, fields: Some(fields) }) = blocks.get(place)
+                && *known == hash
+                && **bytes == *block
+            {
+                let fields = fields.bind(py).clone();
+                drop(blocks);
+                return Ok(fields.to_list());
+            }
+        }
+        let fields = PyTuple::new(
+            py,
+            head.fields()
+                .map(|(name, value)| (self.name(py, name), self.bytes(py, value)).into_pyobject(py))
+                .collect::<PyResult<Vec<_>>>()?,
+        )?;
+        if usable {
+            self.remember(place, hash, block, &fields);
+        }
+        Ok(fields.to_list())
+    }
+
+    fn remember(&self, place: usize, hash: u64, block: &[u8], fields: &Bound<'_, PyTuple>) {
+        let mut blocks = self.blocks.borrow_mut();
+        let Some(entry) = blocks.get_mut(place) else { return };
+        let forgotten = if entry.hash == hash {
+            entry.bytes = block.into();
+            entry.fields.replace(fields.clone().unbind())
+        } else {
+            entry.hash = hash;
+            entry.bytes = Box::default();
+            entry.fields.take()
+        };
+        drop(blocks);
+        // Outside the borrow: freeing objects is Python's business.
+        drop(forgotten);
+    }
+
+    fn name<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyBytes> {
+        let mut buffer = [0u8; 64];
+        let Some(lower) = buffer.get_mut(..name.len()) else {
+            return PyBytes::new(py, &name.to_ascii_lowercase());
+        };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        match self.names.get(&*lower) {
+            Some(name) => name.bind(py).clone(),
+            None => PyBytes::new(py, lower),
+        }
+    }
+}
+
+/// A quick hash: equal hashes are compared in full, so that a collision costs a comparison and nothing else.
+fn hash(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = bytes.len() as u64;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
+    }
+    for byte in rest {
+        hash = (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(FACTOR);
+    }
+    // The high bits are the mixed ones; the place is taken from the low ones.
+    hash ^ (hash >> 32)
+}

@@ -1,0 +1,139 @@
+//! What Python sees of the gateway: one object for each event loop.
+
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyOSError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use yett_net::Timeouts;
+use yett_proto::limits::Limits;
+
+use super::accept::Listening;
+use super::driver::{Driver, Options, Parts};
+use super::scope::Scopes;
+use super::task::Tasks;
+use crate::access_log;
+use crate::ffi::ThreadBound;
+use crate::listeners::Listener;
+use crate::settings::Settings;
+
+/// Serves one ASGI application from inside one event loop. To be made and used on the loop's thread.
+#[pyclass(frozen, module = "yett._core")]
+pub struct Server {
+    driver: ThreadBound<Rc<Driver>>,
+}
+
+#[pymethods]
+impl Server {
+    /// `application`: an ASGI 3 callable that returns a coroutine. `state`: the lifespan's, or None. `context`: copied
+    /// for each request. The listeners are taken over.
+    #[new]
+    #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)] // the signature that Python sees
+    fn new(
+        py: Python<'_>,
+        application: Py<PyAny>,
+        event_loop: Bound<'_, PyAny>,
+        listeners: Vec<Bound<'_, Listener>>,
+        settings: &Settings,
+        state: Option<Py<PyDict>>,
+        context: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let settings = &settings.values;
+        let access_log = match &settings.access_log {
+            Some(target) => Some(access_log::Writer::open(target).map_err(|error| {
+                PyOSError::new_err(format!("cannot open the access log {target}: {error}"))
+            })?),
+            None => None,
+        };
+        let listeners = listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
+        let driver = Driver::new(
+            py,
+            Parts {
+                tasks: Tasks::new(py, &event_loop, context, settings.eager_tasks)?,
+                event_loop: event_loop.unbind(),
+                application,
+                scopes: Scopes::new(py, &settings.root_path, state)?,
+                listeners: listeners
+                    .into_iter()
+                    .map(|listener| Listening { listener, watched: false })
+                    .collect(),
+                options: Options {
+                    limits: Arc::new(Limits {
+                        request_line: settings.limit_request_line,
+                        field: settings.limit_field,
+                        head: settings.limit_head,
+                        fields: settings.limit_fields,
+                        body: settings.limit_body,
+                        chunk_line: settings.limit_chunk_line,
+                        trailers: settings.limit_trailers,
+                    }),
+                    timeouts: Timeouts {
+                        head: settings.head_timeout,
+                        keep_alive: settings.keep_alive_timeout,
+                        body: settings.body_timeout,
+                        write: settings.write_timeout,
+                    },
+                    server_header: settings.server_header,
+                    access_log,
+                },
+            },
+        )?;
+        Ok(Self { driver: ThreadBound::new(Rc::new(driver)) })
+    }
+
+    /// Begins to serve: the loop watches the reactor.
+    fn start(this: &Bound<'_, Self>) -> PyResult<()> {
+        let py = this.py();
+        let driver = this.get().driver.get_or_raise()?;
+        let tick = this.getattr(intern!(py, "tick"))?;
+        driver.watch_listeners(true);
+        let fd = driver.reactor.fd().as_raw_fd();
+        driver.event_loop.bind(py).call_method1(intern!(py, "add_reader"), (fd, &tick))?;
+        driver.tick_callback.replace(Some(tick.unbind()));
+        Ok(())
+    }
+
+    /// Does what there is to do. The loop calls it.
+    fn tick(&self, py: Python<'_>) -> PyResult<()> {
+        self.driver.get_or_raise()?.tick(py)
+    }
+
+    /// Takes no more connections and closes idle ones; calls `callback` when all requests have been answered.
+    fn drain(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        self.driver.get_or_raise()?.drain(py, callback)
+    }
+
+    /// Cancels the tasks of the requests that are still running, and says how many.
+    fn cancel_running(&self, py: Python<'_>) -> PyResult<usize> {
+        self.driver.get_or_raise()?.cancel_running(py)
+    }
+
+    /// Ends: every connection is dropped, the loop no longer watches, socket files are removed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let driver = self.driver.get_or_raise()?;
+        let closed = driver.close_all(py);
+        driver.watch_listeners(false);
+        for mut listening in driver.listeners.borrow_mut().drain(..) {
+            listening.listener.remove_file();
+        }
+        let fd = driver.reactor.fd().as_raw_fd();
+        driver.event_loop.bind(py).call_method1(intern!(py, "remove_reader"), (fd,))?;
+        driver.tick_callback.take();
+        closed
+    }
+
+    /// Open connections, idle ones included.
+    #[getter]
+    fn connections(&self) -> PyResult<usize> {
+        Ok(self.driver.get_or_raise()?.slots.borrow().len())
+    }
+
+    /// Requests whose task is running.
+    #[getter]
+    fn running(&self) -> PyResult<usize> {
+        Ok(self.driver.get_or_raise()?.running.borrow().len())
+    }
+}

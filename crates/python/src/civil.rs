@@ -1,0 +1,48 @@
+//! Calendar time for logs, in UTC: servers stand in many places, their logs are read together.
+
+use yett_net::clock;
+
+/// A date and time of day.
+struct Civil {
+    year: u64,
+    month: u64,
+    day: u64,
+    hour: u64,
+    minute: u64,
+    second: u64,
+}
+
+/// From seconds since 1970, by the calendar of 400 years (146 097 days), which begins in March so that leap days come
+/// last.
+fn civil(unix_seconds: u64) -> Civil {
+    let days = unix_seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let second = unix_seconds % 86_400;
+    Civil {
+        year: era * 400 + year_of_era + u64::from(month <= 2),
+        month,
+        day: day_of_year - (153 * march_month + 2) / 5 + 1,
+        hour: second / 3600,
+        minute: second / 60 % 60,
+        second: second % 60,
+    }
+}
+
+/// `2026-11-21T08:30:00Z`.
+pub fn now_iso() -> String {
+    let Civil { year, month, day, hour, minute, second } = civil(clock::unix_seconds());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// `21/Nov/2026:08:30:00 +0000`, as the common log format has it.
+pub fn common_log(unix_seconds: u64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let Civil { year, month, day, hour, minute, second } = civil(unix_seconds);
+    let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???");
+    format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
+}

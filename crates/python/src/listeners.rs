@@ -1,0 +1,138 @@
+//! Opening the addresses that the settings name, with errors that a person can act on.
+
+use std::io;
+use std::sync::Mutex;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use yett_net::Address;
+use yett_settings::Bind;
+
+use crate::settings::Settings;
+
+/// An open listening socket, until a server takes it over.
+#[pyclass(frozen, module = "yett._core")]
+pub struct Listener {
+    inner: Mutex<Option<yett_net::Listener>>,
+    address: Address,
+}
+
+impl Listener {
+    /// The socket itself, once.
+    pub fn take(&self) -> PyResult<yett_net::Listener> {
+        let taken = self.inner.lock().ok().and_then(|mut inner| inner.take());
+        taken.ok_or_else(|| PyRuntimeError::new_err("this listener is in use by a server"))
+    }
+}
+
+#[pymethods]
+impl Listener {
+    /// `http://127.0.0.1:8000` or `unix:/path`.
+    #[getter]
+    fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Stops listening, and removes the socket file that was made.
+    fn close(&self) {
+        if let Some(mut listener) = self.inner.lock().ok().and_then(|mut inner| inner.take()) {
+            listener.remove_file();
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Listener {}>", self.address)
+    }
+}
+
+/// Opens every address of the settings; if one fails, those before it are closed again.
+///
+/// # Errors
+/// `OSError` whose text says which address, why not, and what to do.
+#[pyfunction]
+pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
+    let values = &settings.values;
+    let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
+    let mut opened: Vec<yett_net::Listener> = Vec::new();
+    for bind in &values.bind {
+        let result = match bind {
+            Bind::Tcp { host, port } => yett_net::Listener::tcp(host, *port, backlog),
+            Bind::Unix(path) => yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one]),
+            Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
+        };
+        match result {
+            Ok(listeners) => opened.extend(listeners),
+            Err(error) => {
+                opened.iter_mut().for_each(yett_net::Listener::remove_file);
+                return Err(PyOSError::new_err((error.raw_os_error(), explain(bind, &error))));
+            }
+        }
+    }
+    Ok(opened
+        .into_iter()
+        .map(|listener| {
+            let address = listener.address().clone();
+            Listener { inner: Mutex::new(Some(listener)), address }
+        })
+        .collect())
+}
+
+/// What went wrong, and on a second line what to do about it.
+fn explain(bind: &Bind, error: &io::Error) -> String {
+    let what = match error.kind() {
+        io::ErrorKind::AddrInUse => "the address is in use".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        _ => error.to_string(),
+    };
+    let hint = match (error.kind(), bind) {
+        (io::ErrorKind::AddrInUse, Bind::Tcp { port, .. }) => {
+            let user = holder(*port).map_or_else(String::new, |who| format!("it is held by {who}; "));
+            format!("{user}stop what listens there, or choose another port with --bind, such as --bind :{}", next(*port))
+        }
+        (io::ErrorKind::AddrInUse, _) => "another server listens there: stop it, or choose another path".to_owned(),
+        (io::ErrorKind::PermissionDenied, Bind::Tcp { port, .. }) if *port < 1024 => format!(
+            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): choose a higher one, such as --bind :{}",
+            8000 + u32::from(*port)
+        ),
+        (io::ErrorKind::PermissionDenied, _) => "the folder must be writable for this user".to_owned(),
+        (io::ErrorKind::AlreadyExists, _) => "move it away, or choose another path".to_owned(),
+        (_, Bind::Fd(fd)) => format!("the parent process must open a listening socket and leave it open as number {fd}"),
+        _ => return format!("cannot listen on {bind}: {what}"),
+    };
+    format!("cannot listen on {bind}: {what}\n{hint}")
+}
+
+fn next(port: u16) -> u16 {
+    port.checked_add(1).unwrap_or(8000)
+}
+
+/// Which process listens on a TCP port, as far as this user may know.
+#[cfg(target_os = "linux")]
+fn holder(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let inode = tables.iter().flat_map(|table| table.lines().skip(1)).find_map(|line| {
+        // sl local_address rem_address st … inode: state 0A is LISTEN, the port is hexadecimal.
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
+        let listens = *fields.get(3)? == "0A" && u16::from_str_radix(local_port, 16) == Ok(port);
+        fields.get(9).filter(|_| listens).copied()
+    })?;
+    let link = format!("socket:[{inode}]");
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(descriptors) = std::fs::read_dir(process.path().join("fd")) else { continue };
+        let holds = descriptors.flatten().any(|fd| {
+            std::fs::read_link(fd.path()).is_ok_and(|target| target.to_str() == Some(link.as_str()))
+        });
+        if holds {
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some(format!("process {} ({})", process.file_name().to_string_lossy(), name.trim()));
+        }
+    }
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_port: u16) -> Option<String> {
+    None
+}

@@ -1,0 +1,70 @@
+//! Signals: the first asks for an orderly end, the second of the same kind ends the process at once.
+//!
+//! Both act in the signal handler itself (an atomic and a write to a pipe), so that they work while the application
+//! holds the GIL in C code and no Python handler could run.
+
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use signal_hook::SigId;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Watches SIGINT and SIGTERM while it lives.
+#[pyclass(frozen, module = "yett._core")]
+pub struct StopSignals {
+    reader: Mutex<UnixStream>,
+    registered: Mutex<Vec<SigId>>,
+}
+
+#[pymethods]
+impl StopSignals {
+    #[new]
+    fn new() -> PyResult<Self> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
+        let asked = Arc::new(AtomicBool::new(false));
+        let mut registered = Vec::new();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the flag that the first signal sets arms the exit for the second one.
+            let exit_code = 128 + signal;
+            registered.push(signal_hook::flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&asked))?);
+            registered.push(signal_hook::flag::register(signal, Arc::clone(&asked))?);
+            registered.push(signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?);
+        }
+        Ok(Self { reader: Mutex::new(reader), registered: Mutex::new(registered) })
+    }
+
+    /// Becomes readable when a signal has arrived.
+    fn fileno(&self) -> i32 {
+        self.reader.lock().map_or(-1, |reader| reader.as_raw_fd())
+    }
+
+    /// Takes note of the signals that have arrived.
+    fn read(&self) {
+        if let Ok(mut reader) = self.reader.lock() {
+            // One byte for each signal; would-block says that there is no more.
+            while matches!(reader.read(&mut [0u8; 16]), Ok(1..)) {}
+        }
+    }
+
+    fn __enter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    /// Stops watching.
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
+        if let Ok(mut registered) = self.registered.lock() {
+            registered.drain(..).for_each(|id| {
+                signal_hook::low_level::unregister(id);
+            });
+        }
+    }
+}
