@@ -1,0 +1,25 @@
+"""Yett, an application server for Python.
+
+On the command line: ``yett app:app``. From Python: ``yett.run("app:app", bind="127.0.0.1:8000")``. In tests:
+``with yett.testing.serve(app) as server: ...``.
+"""
+
+from typing import Any
+
+from ._core import ClientDisconnected, __version__
+
+__all__ = ["ClientDisconnected", "__version__", "run"]
+
+
+def run(app: Any, **settings: Any) -> None:
+    """Serve ``app`` (an ASGI application, or its target such as ``"app:app"``) until SIGINT or SIGTERM.
+
+    ``settings`` are the options of the command line by name: ``bind=["127.0.0.1:8000"]``, ``log_level="debug"``.
+    Returns after an orderly end. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a wrong value,
+    ``yett.errors.TargetError`` if the application cannot be loaded, ``yett.lifespan.LifespanError`` if its start-up
+    fails, and ``OSError`` if an address cannot be opened. To be called in the main thread, as it watches signals.
+    """
+    from . import server
+    from ._core import Settings
+
+    server.serve(app, Settings(**settings))

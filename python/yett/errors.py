@@ -1,0 +1,67 @@
+"""What can be wrong with the application that a person names, and how it is shown to them."""
+
+import importlib
+import os
+import traceback
+
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_IMPORT_MODULE_FILE = importlib.import_module.__code__.co_filename
+# One terminal line, more or less; the whole text is in the traceback anyway.
+_SUMMARY_LIMIT = 200
+
+
+class TargetError(Exception):
+    """The application cannot be loaded or served (exit code 4).
+
+    ``message`` is one line that says what is wrong, ``hint`` says what to do about it, and
+    ``traceback`` shows where the application's own code failed, without frames that are not theirs.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, traceback: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.traceback = traceback
+
+
+def summary(error: BaseException) -> str:
+    """``ValueError: first line of its text``, bounded."""
+    lines = str(error).splitlines()
+    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return text if len(text) <= _SUMMARY_LIMIT else text[: _SUMMARY_LIMIT - 1] + "…"
+
+
+def application_traceback(error: BaseException) -> str:
+    """The traceback of ``error`` and its causes without Yett's frames and those of the import system.
+
+    Nothing but the error is left of one that no call led to, such as a syntax error in the target itself.
+    """
+    shown = traceback.TracebackException.from_exception(error)
+    _strip(shown)
+    return "".join(shown.format())
+
+
+def has_application_frames(error: BaseException) -> bool:
+    """Whether any code outside Yett and the import system was running when ``error`` was raised."""
+    return any(not _is_hidden(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _strip(shown: traceback.TracebackException) -> None:
+    pending, seen = [shown], set()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        current.stack[:] = [frame for frame in current.stack if not _is_hidden(frame.filename)]
+        pending += [linked for linked in (current.__cause__, current.__context__) if linked is not None]
+        pending += getattr(current, "exceptions", None) or []
+
+
+def _is_hidden(filename: str) -> bool:
+    # Only files directly in this folder are machinery: frames of yett/demo/ are an application's.
+    return (
+        filename.startswith("<frozen importlib")
+        or filename == _IMPORT_MODULE_FILE
+        or os.path.dirname(filename) == _OWN_FOLDER
+    )

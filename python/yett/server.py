@@ -1,0 +1,174 @@
+"""One process that serves: addresses, event loop, application, signals, and an orderly end."""
+
+import asyncio
+import contextlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+from . import _core, importer, interface
+from .lifespan import Lifespan
+
+
+class ListenError(OSError):
+    """An address cannot be opened (exit code 5). The message is one line; the hint says what to do."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.message, _, hint = (error.strerror or str(error)).partition("\n")
+        self.hint: str | None = hint or None
+
+
+def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None:
+    """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM."""
+    # Before the import of the application: who made a mistake in an address need not wait for it.
+    listeners = open_listeners(settings)
+    try:
+        application = load(app, settings)
+        with _core.StopSignals() as signals, running_loop(settings.loop_kind) as loop:
+            stop = asyncio.Event()
+
+            def on_signal() -> None:
+                signals.read()
+                stop.set()
+
+            loop.add_reader(signals.fileno(), on_signal)
+
+            def started() -> None:
+                if announce:
+                    for listener in listeners:
+                        _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
+
+            run_to_end(loop, serve_until(stop, application, listeners, settings, started))
+            loop.remove_reader(signals.fileno())
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def open_listeners(settings: _core.Settings) -> list[_core.Listener]:
+    """Open all addresses of the settings. Raises `ListenError`."""
+    try:
+        return _core.open_listeners(settings)
+    except OSError as error:
+        raise ListenError(error) from None
+
+
+def load(app: Any, settings: _core.Settings) -> Callable[..., Any]:
+    """The application as an ASGI 3 callable that returns a coroutine. Raises `TargetError`."""
+    found = importer.load(app) if isinstance(app, str) else app
+    application = interface.adapt(found, settings.interface)
+    return application.call if application.returns_coroutine else _as_coroutine_function(application.call)
+
+
+def _as_coroutine_function(call: Callable[..., Any]) -> Callable[..., Any]:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await call(scope, receive, send)
+
+    return application
+
+
+async def serve_until(
+    stop: asyncio.Event,
+    application: Callable[..., Any],
+    listeners: list[_core.Listener],
+    settings: _core.Settings,
+    started: Callable[[], None],
+) -> None:
+    """Lifespan start-up, serving until ``stop``, draining, lifespan shutdown."""
+    loop = asyncio.get_running_loop()
+    lifespan = Lifespan(application, settings.lifespan)
+    await _unless_stopped(lifespan.startup(), stop)
+    if not stop.is_set():
+        server = _core.Server(
+            application, loop, listeners, settings, lifespan.state, lifespan.context
+        )
+        server.start()
+        started()
+        try:
+            await stop.wait()
+            await _drain(server, settings.graceful_timeout)
+        finally:
+            server.close()
+    await lifespan.shutdown()
+
+
+async def _unless_stopped(startup: Any, stop: asyncio.Event) -> None:
+    """Run the start-up, or give it up when the server is told to stop meanwhile."""
+    starting, stopping = asyncio.ensure_future(startup), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.wait([starting, stopping])
+
+
+async def _drain(server: _core.Server, graceful_timeout: float) -> None:
+    """Let running requests finish; cancel those that take too long."""
+    drained = asyncio.Event()
+    server.drain(drained.set)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(graceful_timeout):
+            await drained.wait()
+    if not drained.is_set() and server.cancel_running():
+        # What a cancelled task still does on its way out is short, or not worth waiting for.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await drained.wait()
+
+
+@contextlib.contextmanager
+def running_loop(kind: str) -> Any:
+    """A new event loop, current in this thread, closed at the end as `asyncio.run` closes it."""
+    loop = new_loop(kind)
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        try:
+            _cancel_leftovers(loop)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+def new_loop(kind: str) -> asyncio.AbstractEventLoop:
+    """An event loop of the given kind; ``auto`` is uvloop where it is installed."""
+    if kind == "uvloop" or (kind == "auto" and importlib.util.find_spec("uvloop") is not None):
+        try:
+            import uvloop
+        except ImportError as error:
+            if kind == "uvloop":
+                raise importer.TargetError(
+                    f"--loop uvloop: it cannot be imported ({error})", hint="install it: pip install uvloop"
+                ) from None
+        else:
+            return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+def run_to_end(loop: asyncio.AbstractEventLoop, main: Any) -> None:
+    """Run ``main`` to its end. A request that raises SystemExit or KeyboardInterrupt ends itself, not the server."""
+    task = loop.create_task(main)
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if task.done():
+                raise
+            _core.write_log("error", f"{type(error).__name__} was raised by the application and is ignored")
+    task.result()
+
+
+def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+    """Tasks that the application has left running, such as background work."""
+    leftovers = asyncio.all_tasks(loop)
+    for task in leftovers:
+        task.cancel()
+    if leftovers:
+        loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))

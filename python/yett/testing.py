@@ -1,0 +1,78 @@
+"""A real server for tests, in a thread of the test's own process.
+
+    with yett.testing.serve(app) as server:
+        httpx.get(server.url + "/")
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from . import _core
+from . import server as _server
+
+
+class TestServer:
+    """A running server. ``url``: its address, without a slash at the end; ``urls``: all of them."""
+
+    __test__ = False  # pytest: this is no test case
+
+    def __init__(self, urls: list[str]) -> None:
+        self.urls = urls
+        self.url = urls[0]
+
+
+@contextlib.contextmanager
+def serve(app: Any, **settings: Any) -> Iterator[TestServer]:
+    """Serve ``app`` (an application or its target) on a free port of 127.0.0.1 until the block ends.
+
+    ``settings`` are those of `yett.run`. When the block begins, the application has started up and requests are
+    answered; when it has ended, it has shut down. What start-up raises is raised here.
+    """
+    settings.setdefault("bind", ["127.0.0.1:0"])
+    settings.setdefault("log_level", "warning")
+    values = _core.Settings(**settings)
+    application = _server.load(app, values)
+    listeners = _server.open_listeners(values)
+    thread = _Thread(application, listeners, values)
+    try:
+        thread.start()
+        thread.ready.wait()
+        if thread.failure is None:
+            yield TestServer([listener.address for listener in listeners])
+    finally:
+        thread.stop()
+        for listener in listeners:
+            listener.close()
+    if thread.failure is not None:
+        raise thread.failure
+
+
+class _Thread(threading.Thread):
+    def __init__(self, application: Any, listeners: list[_core.Listener], settings: _core.Settings) -> None:
+        super().__init__(name="yett-testing", daemon=True)
+        self._serve_arguments = (application, listeners, settings)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self.ready = threading.Event()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with _server.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
+                self._stop = asyncio.Event()
+                _server.run_to_end(
+                    self._loop, _server.serve_until(self._stop, *self._serve_arguments, self.ready.set)
+                )
+        except BaseException as error:
+            self.failure = error
+        finally:
+            self.ready.set()
+
+    def stop(self) -> None:
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self.join()
