@@ -1,0 +1,42 @@
+"""Small projects to import applications from."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from yett import importer
+from yett.importer import TargetError
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A function that writes files into a fresh current folder; modules that a test imports are forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = set(sys.modules)
+
+    def write(files: dict[str, str]) -> Path:
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return tmp_path
+
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def refused():
+    """A function that loads a target which must fail, and returns the error."""
+
+    def load(target: str) -> TargetError:
+        with pytest.raises(TargetError) as caught:
+            importer.load(target)
+        return caught.value
+
+    return load
