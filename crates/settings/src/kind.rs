@@ -1,0 +1,277 @@
+//! The types of setting: how a value given as text (command line, environment) or as a Python value becomes a
+//! field of [`Settings`], and how the field is shown again.
+
+use std::time::Duration;
+
+use crate::bind::Bind;
+use crate::choices::AccessLog;
+use crate::nearest::{did_you_mean, nearest};
+use crate::settings::Settings;
+use crate::units::{FOREVER, format_duration, format_size, parse_duration, parse_size};
+
+/// A value as it comes from Python. Numbers count seconds and bytes; text is read as on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `True` and `False`.
+    Bool(bool),
+    /// Any integer that fits.
+    Int(i64),
+    /// Any float.
+    Float(f64),
+    /// A string (or a path, as text).
+    Text(String),
+    /// A list or tuple of strings.
+    List(Vec<String>),
+}
+
+/// The field of the settings that a row writes.
+type Field<T> = fn(&mut Settings) -> &mut T;
+
+/// The type of a setting, with the field it is kept in and the values that are allowed.
+pub enum Kind {
+    /// On or off, with the help line of the option that switches it off.
+    Bool(Field<bool>, &'static str),
+    /// One word of a closed set.
+    Choice {
+        /// The words allowed.
+        words: &'static [&'static str],
+        /// Stores one of them. False if the word is not known, which `words` rules out.
+        store: fn(&mut Settings, &str) -> bool,
+        /// The word stored.
+        load: fn(&Settings) -> &'static str,
+    },
+    /// Text with a rule of its own, which may also bring it into its normal form.
+    Text(Field<String>, fn(&str) -> Result<String, String>),
+    /// A whole number.
+    Count(Field<usize>, std::ops::RangeInclusive<usize>),
+    /// A time span.
+    Duration(Field<Duration>, Zero, Off),
+    /// A number of bytes kept in memory: it cannot be switched off. With the least that makes sense.
+    Buffer(Field<usize>, usize),
+    /// A number of bytes; `off` for no limit.
+    Size(Field<u64>),
+    /// A file mode in octal digits, or `umask`.
+    Mode(Field<Option<u32>>),
+    /// `-`, a path, or `off`.
+    Output(Field<Option<AccessLog>>),
+    /// Addresses; the option may be repeated.
+    Binds(Field<Vec<Bind>>),
+}
+
+/// Whether a duration may be zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Zero {
+    /// Zero has a meaning.
+    Allowed,
+    /// Zero would refuse every request.
+    Refused,
+}
+
+/// Whether a duration may be `off`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Off {
+    /// `off` waits for ever.
+    Allowed,
+    /// There must be an end.
+    Refused,
+}
+
+impl Kind {
+    /// Reads one value, or several where the option may be repeated, and stores it. The error is one clause
+    /// without the setting's name.
+    pub(crate) fn store(&self, settings: &mut Settings, texts: &[String]) -> Result<(), String> {
+        if let Self::Binds(field) = self {
+            let binds = texts
+                .iter()
+                .map(|text| text.parse().map_err(|reason| format!("'{text}': {reason}")))
+                .collect::<Result<Vec<Bind>, String>>()?;
+            if binds.is_empty() {
+                return Err("an address is needed".into());
+            }
+            *field(settings) = binds;
+            return Ok(());
+        }
+        let [text] = texts else {
+            return Err("takes one value".into());
+        };
+        self.store_one(settings, text)
+    }
+
+    fn store_one(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
+        match self {
+            Self::Bool(field, _) => {
+                let value = parse_bool(text).ok_or("neither on nor off")?;
+                *field(settings) = value;
+            }
+            Self::Choice { words, store, .. } => {
+                if !store(settings, text) {
+                    let advice = did_you_mean(nearest(text, words.iter().copied()));
+                    return Err(format!("not one of {}{advice}", words.join(", ")));
+                }
+            }
+            Self::Text(field, check) => {
+                let value = check(text)?;
+                *field(settings) = value;
+            }
+            Self::Count(field, allowed) => {
+                let value: usize = parse_whole(text).ok_or("not a whole number")?;
+                if !allowed.contains(&value) {
+                    return Err(format!("not between {} and {}", allowed.start(), allowed.end()));
+                }
+                *field(settings) = value;
+            }
+            Self::Duration(field, zero, off) => {
+                let value = match (is_off(text), off) {
+                    (true, Off::Allowed) => FOREVER,
+                    (true, Off::Refused) => {
+                        return Err("cannot be off; write the longest time allowed".into());
+                    }
+                    (false, _) => parse_duration(text)?,
+                };
+                if value.is_zero() && *zero == Zero::Refused {
+                    return Err("must be longer than nothing".into());
+                }
+                *field(settings) = value;
+            }
+            Self::Buffer(field, least) => {
+                let value = usize::try_from(parse_size(text)?).unwrap_or(usize::MAX);
+                if !(*least..=BUFFER_MAX).contains(&value) {
+                    let (least, most) = (format_size(*least as u64), format_size(BUFFER_MAX as u64));
+                    return Err(format!("not between {least} and {most}"));
+                }
+                *field(settings) = value;
+            }
+            Self::Size(field) => {
+                let value = if is_off(text) { u64::MAX } else { parse_size(text)? };
+                *field(settings) = value;
+            }
+            Self::Mode(field) => {
+                let value = parse_mode(text)?;
+                *field(settings) = value;
+            }
+            Self::Output(field) => {
+                let value = match text {
+                    "" => return Err("the path is empty; write - for standard output".into()),
+                    _ if is_off(text) => None,
+                    "-" | "on" => Some(AccessLog::Stdout),
+                    path => Some(AccessLog::Path(path.into())),
+                };
+                *field(settings) = value;
+            }
+            Self::Binds(_) => return Err("takes a list of addresses".into()),
+        }
+        Ok(())
+    }
+
+    /// A Python value as the text that a user would have written for it; `Err` names the types that would do.
+    pub(crate) fn texts(&self, value: Value) -> Result<Vec<String>, String> {
+        let text = match (self, value) {
+            (Self::Binds(_), Value::List(texts)) => return Ok(texts),
+            (_, Value::Text(text)) => text,
+            (Self::Bool(..) | Self::Output(_), Value::Bool(value)) => on_off(value).into(),
+            // `False` switches off what can be off.
+            (Self::Duration(_, _, Off::Allowed) | Self::Size(_), Value::Bool(false)) => "off".into(),
+            (Self::Count(..) | Self::Buffer(..) | Self::Size(_) | Self::Duration(..), Value::Int(number)) => {
+                number.to_string()
+            }
+            (Self::Duration(..), Value::Float(number)) => number.to_string(),
+            // Python's 0o660 arrives as the number 432.
+            (Self::Mode(_), Value::Int(number)) => format!("{number:o}"),
+            (Self::Binds(_), Value::Int(port)) => port.to_string(),
+            _ => return Err(format!("wrong type; {} is needed", self.python_type())),
+        };
+        Ok(vec![text])
+    }
+
+    /// The value stored, spelled as a user would write it.
+    pub(crate) fn show(&self, settings: &mut Settings) -> String {
+        match self {
+            Self::Bool(field, _) => on_off(*field(settings)).into(),
+            Self::Choice { load, .. } => load(settings).into(),
+            Self::Text(field, _) => field(settings).clone(),
+            Self::Count(field, _) => field(settings).to_string(),
+            Self::Duration(field, ..) => format_duration(*field(settings)),
+            Self::Buffer(field, _) => format_size(*field(settings) as u64),
+            Self::Size(field) => format_size(*field(settings)),
+            Self::Mode(field) => match *field(settings) {
+                Some(mode) => format!("{mode:03o}"),
+                None => "umask".into(),
+            },
+            Self::Output(field) => field(settings).as_ref().map_or("off".into(), ToString::to_string),
+            Self::Binds(field) => {
+                let texts: Vec<String> = field(settings).iter().map(ToString::to_string).collect();
+                texts.join(" ")
+            }
+        }
+    }
+
+    /// What the reference page calls this type.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Bool(..) => "`on` or `off`".into(),
+            Self::Choice { words, .. } => format!("one of `{}`", words.join("`, `")),
+            Self::Text(..) => "text".into(),
+            Self::Count(_, allowed) => format!("whole number, {} to {}", allowed.start(), allowed.end()),
+            Self::Duration(_, _, Off::Allowed) => "duration, or `off`".into(),
+            Self::Duration(_, _, Off::Refused) => "duration".into(),
+            Self::Buffer(_, least) => {
+                format!("size, {} to {}", format_size(*least as u64), format_size(BUFFER_MAX as u64))
+            }
+            Self::Size(_) => "size, or `off`".into(),
+            Self::Mode(_) => "octal file mode, or `umask`".into(),
+            Self::Output(_) => "`-`, a path, or `off`".into(),
+            Self::Binds(_) => "addresses".into(),
+        }
+    }
+
+    fn python_type(&self) -> &'static str {
+        match self {
+            Self::Bool(..) => "True or False",
+            Self::Choice { .. } | Self::Text(..) => "a string",
+            Self::Count(..) => "an integer",
+            Self::Duration(..) => "a number of seconds or a string like \"30s\"",
+            Self::Buffer(..) | Self::Size(_) => "a number of bytes or a string like \"64KiB\"",
+            Self::Mode(_) => "an integer like 0o660 or a string of octal digits",
+            Self::Output(_) => "a path, \"-\", True or False",
+            Self::Binds(_) => "a list of strings",
+        }
+    }
+}
+
+/// The most that one connection may be told to hold in memory for a head: a slip of the unit should not let a
+/// single client take the machine's memory.
+const BUFFER_MAX: usize = 64 << 20;
+
+fn on_off(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+fn is_off(text: &str) -> bool {
+    text.eq_ignore_ascii_case("off")
+}
+
+/// The spellings that environment files use.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// Digits only: `usize::from_str` would take a leading plus.
+fn parse_whole(text: &str) -> Option<usize> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// Permission bits only: set-user-id and the like mean nothing on a socket.
+fn parse_mode(text: &str) -> Result<Option<u32>, String> {
+    if text.eq_ignore_ascii_case("umask") {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if mode <= 0o777 && !digits.starts_with('+') => Ok(Some(mode)),
+        _ => Err("not a file mode; write three octal digits, like 660".into()),
+    }
+}

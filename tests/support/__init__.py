@@ -1,0 +1,6 @@
+"""What the black-box tests share: a server in a process of its own, and a client that sends what it is told."""
+
+from .raw import Client, Response
+from .server import ServerProcess, start_server
+
+__all__ = ["Client", "Response", "ServerProcess", "start_server"]

@@ -1,0 +1,126 @@
+"""A client that sends exactly the bytes it is told, and reads responses strictly."""
+
+import socket
+from dataclasses import dataclass
+
+from .server import PATIENCE_SECONDS
+
+
+@dataclass
+class Response:
+    version: str
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes
+    trailers: list[tuple[str, str]]
+
+    def header(self, name: str) -> str | None:
+        """The value of a field that may occur once."""
+        values = [value for field, value in self.fields if field.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} occurs {len(values)} times"
+        return values[0] if values else None
+
+
+class Client:
+    """One connection. Reading fails after a patience that only a hang exhausts."""
+
+    def __init__(self, address: int | str, *, receive_buffer: int | None = None) -> None:
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE_SECONDS)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+        if family == socket.AF_INET:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def get(self, path: str = "/", *fields: str) -> Response:
+        """Send a GET over HTTP/1.1 and read the response."""
+        lines = [f"GET {path} HTTP/1.1", "Host: test", *fields, "", ""]
+        self.send("\r\n".join(lines).encode("latin-1"))
+        return self.response()
+
+    def finish_sending(self) -> None:
+        """Send FIN; reading goes on."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close with a reset, as a crashed or killed client does."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.socket.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def response(self, *, method: str = "GET", final: bool = False) -> Response:
+        """Read one response, interim ones included unless `final`. Raises EOFError if it is cut short."""
+        while True:
+            head = self._until(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+            version, status, reason = first.split(" ", 2)
+            fields = [self._field(line) for line in lines]
+            response = Response(version, int(status), reason, fields, b"", [])
+            if response.status >= 200:
+                self._read_body(response, method)
+                return response
+            if not final:
+                return response
+
+    def rest(self) -> bytes:
+        """Everything until the server closes. ConnectionResetError if it resets."""
+        data, self._buffer = self._buffer, b""
+        while chunk := self.socket.recv(65536):
+            data += chunk
+        return data
+
+    def read(self, length: int) -> bytes:
+        """Exactly `length` bytes. EOFError if there are fewer."""
+        while len(self._buffer) < length:
+            self._more()
+        data, self._buffer = self._buffer[:length], self._buffer[length:]
+        return data
+
+    def _read_body(self, response: Response, method: str) -> None:
+        if method == "HEAD" or response.status in (204, 304):
+            return
+        if (coding := response.header("transfer-encoding")) is not None:
+            assert coding == "chunked"
+            assert response.header("content-length") is None
+            while size := int(self._until(b"\r\n"), 16):
+                response.body += self.read(size)
+                assert self.read(2) == b"\r\n"
+            while (line := self._until(b"\r\n")) != b"\r\n":
+                response.trailers.append(self._field(line.decode("latin-1")[:-2]))
+        elif (length := response.header("content-length")) is not None:
+            response.body = self.read(int(length))
+        else:
+            response.body = self.rest()
+
+    @staticmethod
+    def _field(line: str) -> tuple[str, str]:
+        name, value = line.split(":", 1)
+        return name, value.strip()
+
+    def _until(self, end: bytes) -> bytes:
+        while end not in self._buffer:
+            self._more()
+        at = self._buffer.index(end) + len(end)
+        data, self._buffer = self._buffer[:at], self._buffer[at:]
+        return data
+
+    def _more(self) -> None:
+        chunk = self.socket.recv(65536)
+        if not chunk:
+            raise EOFError(f"the server closed; unread: {self._buffer!r}")
+        self._buffer += chunk
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()

@@ -1,0 +1,124 @@
+"""A Yett server in a process of its own, as a user starts it."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+# A build machine may be slow; a test that waits so long has found a hang.
+PATIENCE_SECONDS = 30
+_SERVING = re.compile(r"serving on (\S+)")
+
+
+class ServerProcess:
+    """A running `yett`: its addresses, its log as it comes, and its end."""
+
+    def __init__(self, arguments: list[str], cwd: Path, env: dict[str, str] | None = None, **popen) -> None:
+        self._log: list[str] = []
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "yett", *arguments],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="backslashreplace",
+            **popen,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until a line of the output (also an earlier one) matches; fail if the process ends before."""
+        for line in self._log:
+            if match := re.search(pattern, line):
+                return match
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE_SECONDS)
+            except queue.Empty:
+                raise AssertionError(f"no line matches {pattern!r}:\n{self.log}") from None
+            if line is None:
+                raise AssertionError(f"the server ended; no line matches {pattern!r}:\n{self.log}")
+            self._log.append(line)
+            if match := re.search(pattern, line):
+                return match
+
+    @property
+    def log(self) -> str:
+        """All output that has been read up to now."""
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is None:
+                self._lines.put(None)
+                break
+            self._log.append(line)
+        return "\n".join(self._log)
+
+    @property
+    def url(self) -> str:
+        """The first address, such as http://127.0.0.1:34567."""
+        return self.wait_for(_SERVING.pattern)[1]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit code (negative: the signal that killed it)."""
+        code = self.process.wait(timeout=PATIENCE_SECONDS)
+        self._reader.join(timeout=PATIENCE_SECONDS)
+        return code
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        try:
+            return self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the server did not end after SIGTERM:\n{self.log}") from None
+
+    def __enter__(self) -> "ServerProcess":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+
+def start_server(
+    folder: Path, source: str, *options: str, target: str = "app:app", env: dict[str, str] | None = None, **popen
+) -> ServerProcess:
+    """Write `source` to app.py in `folder` and serve it on a free port; ready when this returns."""
+    (folder / "app.py").write_text(textwrap.dedent(source))
+    bind = [] if any(option in ("-b", "--bind") for option in options) else ["--bind", "127.0.0.1:0"]
+    server = ServerProcess([target, *bind, *options], cwd=folder, env=env, **popen)
+    try:
+        server.wait_for(_SERVING.pattern)
+    except BaseException:
+        server.__exit__()
+        raise
+    return server
