@@ -47,7 +47,10 @@ impl FilePart {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not a file", path.display())));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is not a file", path.display()),
+            ));
         }
         Ok(Self { file: file.into(), offset: 0, count: metadata.len() })
     }
@@ -108,7 +111,10 @@ pub struct OutQueue {
 
 impl std::fmt::Debug for OutQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OutQueue").field("pending", &self.pending).field("segments", &self.queue.len()).finish()
+        f.debug_struct("OutQueue")
+            .field("pending", &self.pending)
+            .field("segments", &self.queue.len())
+            .finish()
     }
 }
 

@@ -27,7 +27,7 @@ pub mod table;
 pub mod timer;
 
 pub use connection::{Connection, Inbox, Sent, Step, Timeouts};
-pub use yett_proto::h1::Stamp;
 pub use listener::{Address, Listener, Peer};
 pub use reactor::{Events, Reactor, Readiness};
 pub use table::{Table, Token};
+pub use yett_proto::h1::Stamp;

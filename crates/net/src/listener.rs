@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt,
-};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::ffi;
 use crate::socket::{Socket, is_exhaustion};
@@ -143,7 +141,8 @@ impl Listener {
     /// Nothing is open there, or it is not a listening stream socket.
     pub fn inherited(fd: RawFd) -> io::Result<Self> {
         let fd = ffi::duplicate(fd)?;
-        let not_listening = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening stream socket");
+        let not_listening =
+            || io::Error::new(io::ErrorKind::InvalidInput, "it is not a listening stream socket");
         if sockopt::socket_type(&fd).map_err(|_| not_listening())? != SocketType::STREAM
             || !sockopt::socket_acceptconn(&fd).map_err(|_| not_listening())?
         {
@@ -182,9 +181,10 @@ impl Listener {
         loop {
             match rustix::net::acceptfrom_with(&self.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok((fd, peer)) => {
-                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map_or(Peer::Unix, |address| {
-                        Peer::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
-                    });
+                    let peer =
+                        peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map_or(Peer::Unix, |address| {
+                            Peer::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
+                        });
                     return Ok(Accepted::Connection(NewConnection { socket: Socket::new(fd), peer }));
                 }
                 Err(Errno::AGAIN) => return Ok(Accepted::Empty),
@@ -235,7 +235,12 @@ impl Address {
 }
 
 fn stream_socket(family: AddressFamily) -> io::Result<OwnedFd> {
-    Ok(rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?)
+    Ok(rustix::net::socket_with(
+        family,
+        SocketType::STREAM,
+        SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 fn local_address(fd: &OwnedFd) -> io::Result<Address> {
@@ -258,7 +263,10 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
         Err(error) => return Err(error.into()),
     };
     if !FileType::from_raw_mode(stat.st_mode).is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket is in the way"));
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "a file that is not a socket is in the way",
+        ));
     }
     let probe = stream_socket(AddressFamily::UNIX)?;
     match rustix::net::connect(&probe, address) {

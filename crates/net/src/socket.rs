@@ -42,7 +42,12 @@ impl Socket {
 
     /// Writes several slices in one call.
     pub(crate) fn write_vectored(&self, slices: &[IoSlice<'_>]) -> Outcome {
-        outcome(rustix::net::sendmsg(&self.0, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL))
+        outcome(rustix::net::sendmsg(
+            &self.0,
+            slices,
+            &mut SendAncillaryBuffer::default(),
+            SendFlags::NOSIGNAL,
+        ))
     }
 
     /// Sends `count` bytes of `file` from `offset` on without bringing them into this process.

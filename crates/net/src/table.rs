@@ -97,7 +97,10 @@ impl<T> Table<T> {
     #[must_use]
     #[allow(clippy::cast_possible_truncation)] // see `insert_with`
     pub fn tokens(&self) -> Vec<Token> {
-        self.slab.iter().map(|(index, (generation, _))| Token { generation: *generation, index: index as u32 }).collect()
+        self.slab
+            .iter()
+            .map(|(index, (generation, _))| Token { generation: *generation, index: index as u32 })
+            .collect()
     }
 }
 

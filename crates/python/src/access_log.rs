@@ -110,7 +110,9 @@ impl Writer {
         if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
             let lost = lines.lines().count() as u64;
             if self.lost.replace(self.lost.get() + lost) == 0 {
-                log::error(&format!("the access log cannot be written, its lines are lost until it can: {error}"));
+                log::error(&format!(
+                    "the access log cannot be written, its lines are lost until it can: {error}"
+                ));
             }
         } else if self.lost.get() > 0 {
             log::error(&format!("the access log is written again; {} lines were lost", self.lost.replace(0)));

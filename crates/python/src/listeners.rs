@@ -57,7 +57,9 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
     for bind in &values.bind {
         let result = match bind {
             Bind::Tcp { host, port } => yett_net::Listener::tcp(host, *port, backlog),
-            Bind::Unix(path) => yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one]),
+            Bind::Unix(path) => {
+                yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one])
+            }
             Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
         };
         match result {
@@ -88,16 +90,23 @@ fn explain(bind: &Bind, error: &io::Error) -> String {
     let hint = match (error.kind(), bind) {
         (io::ErrorKind::AddrInUse, Bind::Tcp { port, .. }) => {
             let user = holder(*port).map_or_else(String::new, |who| format!("it is held by {who}; "));
-            format!("{user}stop what listens there, or choose another port with --bind, such as --bind :{}", next(*port))
+            format!(
+                "{user}stop what listens there, or choose another port with --bind, such as --bind :{}",
+                next(*port)
+            )
         }
-        (io::ErrorKind::AddrInUse, _) => "another server listens there: stop it, or choose another path".to_owned(),
+        (io::ErrorKind::AddrInUse, _) => {
+            "another server listens there: stop it, or choose another path".to_owned()
+        }
         (io::ErrorKind::PermissionDenied, Bind::Tcp { port, .. }) if *port < 1024 => format!(
             "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): choose a higher one, such as --bind :{}",
             8000 + u32::from(*port)
         ),
         (io::ErrorKind::PermissionDenied, _) => "the folder must be writable for this user".to_owned(),
         (io::ErrorKind::AlreadyExists, _) => "move it away, or choose another path".to_owned(),
-        (_, Bind::Fd(fd)) => format!("the parent process must open a listening socket and leave it open as number {fd}"),
+        (_, Bind::Fd(fd)) => {
+            format!("the parent process must open a listening socket and leave it open as number {fd}")
+        }
         _ => return format!("cannot listen on {bind}: {what}"),
     };
     format!("cannot listen on {bind}: {what}\n{hint}")
@@ -110,7 +119,8 @@ fn next(port: u16) -> u16 {
 /// Which process listens on a TCP port, as far as this user may know.
 #[cfg(target_os = "linux")]
 fn holder(port: u16) -> Option<String> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default());
     let inode = tables.iter().flat_map(|table| table.lines().skip(1)).find_map(|line| {
         // sl local_address rem_address st … inode: state 0A is LISTEN, the port is hexadecimal.
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -34,7 +34,11 @@ impl StopSignals {
         for signal in [SIGINT, SIGTERM] {
             // In this order: the flag that the first signal sets arms the exit for the second one.
             let exit_code = 128 + signal;
-            registered.push(signal_hook::flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&asked))?);
+            registered.push(signal_hook::flag::register_conditional_shutdown(
+                signal,
+                exit_code,
+                Arc::clone(&asked),
+            )?);
             registered.push(signal_hook::flag::register(signal, Arc::clone(&asked))?);
             registered.push(signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?);
         }

@@ -118,7 +118,8 @@ impl Driver {
                 return Ok(Rc::clone(addresses));
             }
             let local = listeners.get(slot.listener).map(|listening| listening.listener.address());
-            let actual = local.filter(|local| local.is_wildcard()).and_then(|_| slot.connection.local_address());
+            let actual =
+                local.filter(|local| local.is_wildcard()).and_then(|_| slot.connection.local_address());
             Rc::new(Addresses::new(py, slot.connection.peer(), local, actual)?)
         };
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {

@@ -7,8 +7,8 @@
 
 use std::cell::RefCell;
 
-use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::asyncio::{CancelledError, InvalidStateError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 

@@ -352,7 +352,9 @@ impl Driver {
 
     /// What has arrived of the body, and whether that was all; `None` if there is no news.
     pub fn take_body(&self, exchange: &Inner) -> Option<(Vec<u8>, bool)> {
-        self.with_connection(exchange, |connection| connection.body_at_hand().then(|| connection.take_body()))?
+        self.with_connection(exchange, |connection| {
+            connection.body_at_hand().then(|| connection.take_body())
+        })?
     }
 
     /// The application waits for the body.

@@ -14,31 +14,19 @@ use super::driver::Driver;
 use super::exchange::{Exchange, Inner, Response};
 use super::receive::{RECEIVE, message_at_hand};
 use super::send::SEND;
-use crate::ffi::{self, Builtin};
+use crate::ffi;
 use crate::{ClientDisconnected, access_log, log};
 
-/// Called by asyncio when a task ends that did not end in its first step.
-static TASK_DONE: Builtin = Builtin::one_arg(c"task_done", task_done, c"The application's task has ended.");
-
-unsafe extern "C" fn task_done(
-    this: *mut pyo3::ffi::PyObject,
-    task: *mut pyo3::ffi::PyObject,
-) -> *mut pyo3::ffi::PyObject {
-    // SAFETY: asyncio calls the function with the `Exchange` that it was bound to, and the task.
-    unsafe {
-        ffi::call_builtin::<Exchange>(this, task, |this, task| {
-            let py = this.py();
-            let exchange = this.get().inner()?;
-            exchange.driver.forget_running(exchange);
-            if let Some(task) = task {
-                let driver = Rc::clone(&exchange.driver);
-                driver.task_ended(py, exchange, task)?;
-                driver.check_drained(py)?;
-            }
-            Ok(py.None().into_bound(py))
-        })
+ffi::builtin!(
+    /// Called by asyncio when a task ends that did not end in its first step.
+    TASK_DONE,
+    c"task_done",
+    c"The application's task has ended.",
+    |this: Exchange, task| {
+        let exchange = this.get().inner()?;
+        exchange.driver.suspended_task_ended(exchange, task)
     }
-}
+);
 
 impl Driver {
     // ---- beginning ----
@@ -76,7 +64,12 @@ impl Driver {
         }
     }
 
-    fn follow(self: &Rc<Self>, py: Python<'_>, exchange: &Bound<'_, Exchange>, task: Bound<'_, PyAny>) -> PyResult<()> {
+    fn follow(
+        self: &Rc<Self>,
+        py: Python<'_>,
+        exchange: &Bound<'_, Exchange>,
+        task: Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let inner = exchange.get().inner()?;
         if task.call_method0(intern!(py, "done"))?.is_truthy()? {
             return self.task_ended(py, inner, &task);
@@ -173,8 +166,20 @@ impl Driver {
 
     // ---- the end ----
 
+    fn suspended_task_ended<'py>(
+        self: &Rc<Self>,
+        inner: &Inner,
+        task: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = task.py();
+        let forgotten = inner.running.take().and_then(|key| self.running.borrow_mut().try_remove(key));
+        self.task_ended(py, inner, task)?;
+        self.check_drained(py)?;
+        drop(forgotten);
+        Ok(py.None().into_bound(py))
+    }
+
     fn task_ended(self: &Rc<Self>, py: Python<'_>, inner: &Inner, task: &Bound<'_, PyAny>) -> PyResult<()> {
-        let task = task.clone();
         drop(inner.task.take());
         let ended = match task.call_method0(intern!(py, "result")) {
             Ok(_) => self.application_returned(py, inner),
@@ -234,11 +239,6 @@ impl Driver {
         }
         inner.response.set(Response::Complete);
         self.after_response(py, inner)
-    }
-
-    fn forget_running(&self, inner: &Inner) {
-        let forgotten = inner.running.take().and_then(|key| self.running.borrow_mut().try_remove(key));
-        drop(forgotten);
     }
 
     /// For messages: which request it was.

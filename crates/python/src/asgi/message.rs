@@ -49,7 +49,10 @@ impl<'py> Message<'py> {
     /// `TypeError`, `KeyError` or `ValueError` for the application.
     pub fn read(message: &Bound<'py, PyAny>) -> PyResult<Self> {
         let Ok(dict) = message.cast::<PyDict>() else {
-            return Err(PyTypeError::new_err(format!("send() takes a message of type dict, not {}", type_of(message))));
+            return Err(PyTypeError::new_err(format!(
+                "send() takes a message of type dict, not {}",
+                type_of(message)
+            )));
         };
         let py = message.py();
         let Some(name) = dict.get_item(intern!(py, "type"))? else {
@@ -62,11 +65,16 @@ impl<'py> Message<'py> {
             Kind::Body
         } else {
             let Ok(text) = name.cast::<PyString>() else {
-                return Err(PyTypeError::new_err(format!("the message's 'type' must be str, not {}", type_of(&name))));
+                return Err(PyTypeError::new_err(format!(
+                    "the message's 'type' must be str, not {}",
+                    type_of(&name)
+                )));
             };
             let text = text.to_string_lossy();
             let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == text) else {
-                return Err(PyValueError::new_err(format!("unknown message type {text:?} for a scope of type 'http'")));
+                return Err(PyValueError::new_err(format!(
+                    "unknown message type {text:?} for a scope of type 'http'"
+                )));
             };
             kind
         };
@@ -83,7 +91,9 @@ impl<'py> Message<'py> {
         };
         head.reset(status).map_err(|error| self.refused(&error))?;
         if let Some(headers) = self.dict.get_item(intern!(py, "headers"))? {
-            self.each_field(&headers, |name, value| head.push(name, value).map_err(|error| self.refused(&error)))?;
+            self.each_field(&headers, |name, value| {
+                head.push(name, value).map_err(|error| self.refused(&error))
+            })?;
         }
         self.flag(intern!(py, "trailers"), false)
     }
@@ -91,7 +101,9 @@ impl<'py> Message<'py> {
     /// `headers` of `http.response.trailers`, behind those in `fields`.
     pub fn read_fields(&self, fields: &mut FieldBlock) -> PyResult<()> {
         if let Some(headers) = self.dict.get_item(intern!(self.dict.py(), "headers"))? {
-            self.each_field(&headers, |name, value| fields.push(name, value).map_err(|error| self.refused(&error)))?;
+            self.each_field(&headers, |name, value| {
+                fields.push(name, value).map_err(|error| self.refused(&error))
+            })?;
         }
         Ok(())
     }
@@ -132,15 +144,15 @@ impl<'py> Message<'py> {
     /// `more_body` (or `more_trailers`), false if missing.
     pub fn more(&self) -> PyResult<bool> {
         let py = self.dict.py();
-        let key = if self.kind == Kind::Trailers { intern!(py, "more_trailers") } else { intern!(py, "more_body") };
+        let key =
+            if self.kind == Kind::Trailers { intern!(py, "more_trailers") } else { intern!(py, "more_body") };
         self.flag(key, false)
     }
 
     /// `path` of `http.response.pathsend`.
     pub fn path(&self) -> PyResult<std::path::PathBuf> {
         let path = self.required(intern!(self.dict.py(), "path"))?;
-        let path: std::path::PathBuf =
-            path.extract().map_err(|_| self.wrong_type("path", "str", &path))?;
+        let path: std::path::PathBuf = path.extract().map_err(|_| self.wrong_type("path", "str", &path))?;
         if path.is_absolute() {
             Ok(path)
         } else {
@@ -166,9 +178,10 @@ impl<'py> Message<'py> {
         match self.dict.get_item(key)? {
             None => Ok(None),
             Some(value) if value.is_none() => Ok(None),
-            Some(value) => {
-                value.extract().map(Some).map_err(|_| self.wrong_type(key, "an int that is not negative", &value))
-            }
+            Some(value) => value
+                .extract()
+                .map(Some)
+                .map_err(|_| self.wrong_type(key, "an int that is not negative", &value)),
         }
     }
 
@@ -220,9 +233,14 @@ impl<'py> Message<'py> {
         {
             (pair.get_item(0)?, pair.get_item(1)?)
         } else {
-            let pair: Vec<Bound<'py, PyAny>> = field.try_iter().and_then(Iterator::collect).unwrap_or_default();
+            let pair: Vec<Bound<'py, PyAny>> =
+                field.try_iter().and_then(Iterator::collect).unwrap_or_default();
             let Ok([name, value]) = <[Bound<'py, PyAny>; 2]>::try_from(pair) else {
-                return Err(self.wrong_type("headers", "an iterable of [name, value] pairs, one of which is", field));
+                return Err(self.wrong_type(
+                    "headers",
+                    "an iterable of [name, value] pairs, one of which is",
+                    field,
+                ));
             };
             (name, value)
         };

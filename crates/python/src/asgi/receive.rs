@@ -7,19 +7,15 @@ use pyo3::types::{PyBytes, PyDict};
 
 use super::awaitable::Pending;
 use super::exchange::{Exchange, Inner, Response};
-use crate::ffi::{self, Builtin};
+use crate::ffi;
 
-/// The function given to the application.
-pub static RECEIVE: Builtin =
-    Builtin::no_args(c"receive", receive, c"receive()\n--\n\nAwaits the next message of this request.");
-
-unsafe extern "C" fn receive(
-    this: *mut pyo3::ffi::PyObject,
-    none: *mut pyo3::ffi::PyObject,
-) -> *mut pyo3::ffi::PyObject {
-    // SAFETY: CPython calls the function with the `Exchange` that it was bound to.
-    unsafe { ffi::call_builtin::<Exchange>(this, none, |this, _| next_message(this.py(), this.get().inner()?)) }
-}
+ffi::builtin!(
+    /// The function given to the application.
+    pub RECEIVE,
+    c"receive",
+    c"receive()\n--\n\nAwaits the next message of this request.",
+    |this: Exchange| next_message(this.py(), this.get().inner()?)
+);
 
 fn next_message<'py>(py: Python<'py>, exchange: &Inner) -> PyResult<Bound<'py, PyAny>> {
     if let Some(message) = message_at_hand(py, exchange)? {

@@ -10,27 +10,16 @@ use super::awaitable::disconnected;
 use super::driver::Driver;
 use super::exchange::{Exchange, Inner, Response};
 use super::message::{Kind, Message};
-use crate::ffi::{self, Builtin, SharedBytes};
+use crate::ffi::{self, SharedBytes};
 use crate::log;
 
-/// The function given to the application.
-pub static SEND: Builtin =
-    Builtin::one_arg(c"send", send, c"send(message, /)\n--\n\nSends a message of the response; await the result.");
-
-unsafe extern "C" fn send(
-    this: *mut pyo3::ffi::PyObject,
-    message: *mut pyo3::ffi::PyObject,
-) -> *mut pyo3::ffi::PyObject {
-    // SAFETY: CPython calls the function with the `Exchange` that it was bound to, and one argument.
-    unsafe {
-        ffi::call_builtin::<Exchange>(this, message, |this, message| {
-            let Some(message) = message else {
-                return Err(PyRuntimeError::new_err("send() was called without a message"));
-            };
-            handle(this.py(), this.get().inner()?, message)
-        })
-    }
-}
+ffi::builtin!(
+    /// The function given to the application.
+    pub SEND,
+    c"send",
+    c"send(message, /)\n--\n\nSends a message of the response; await the result.",
+    |this: Exchange, message| handle(this.py(), this.get().inner()?, message)
+);
 
 /// What a message has left to do for the driver.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +32,11 @@ enum After {
     Complete,
 }
 
-fn handle<'py>(py: Python<'py>, exchange: &Inner, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+fn handle<'py>(
+    py: Python<'py>,
+    exchange: &Inner,
+    message: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     let message = Message::read(message)?;
     if exchange.is_disconnected() {
         return Err(disconnected());
@@ -53,7 +46,9 @@ fn handle<'py>(py: Python<'py>, exchange: &Inner, message: &Bound<'py, PyAny>) -
         (Kind::EarlyHint, Response::NotStarted) => early_hint(exchange, &message)?,
         (Kind::Body, Response::Started | Response::Streaming) => body(py, exchange, &message)?,
         (Kind::PathSend, Response::Started) => path_send(py, exchange, &message)?,
-        (Kind::ZeroCopySend, Response::Started | Response::Streaming) => zero_copy_send(py, exchange, &message)?,
+        (Kind::ZeroCopySend, Response::Started | Response::Streaming) => {
+            zero_copy_send(py, exchange, &message)?
+        }
         (Kind::Trailers, Response::Trailers) => trailers(exchange, &message)?,
         (kind, state) => return Err(out_of_order(kind, state, exchange.promised_trailers.get())),
     };
@@ -74,13 +69,17 @@ fn out_of_order(kind: Kind, state: Response, promised_trailers: bool) -> PyErr {
     PyRuntimeError::new_err(match (kind, state) {
         (_, Response::Complete) => format!("{name}: the response is complete already"),
         (Kind::Start, _) => format!("{name}: the response has started already"),
-        (_, Response::NotStarted) => format!("{name}: the response has not started (send http.response.start first)"),
+        (_, Response::NotStarted) => {
+            format!("{name}: the response has not started (send http.response.start first)")
+        }
         (Kind::EarlyHint, _) => format!("{name}: early hints must come before http.response.start"),
         (Kind::Trailers, _) if !promised_trailers => {
             format!("{name}: http.response.start did not say \"trailers\": True")
         }
         (Kind::Trailers, _) => format!("{name}: the body is not complete"),
-        (_, Response::Trailers) => format!("{name}: the body is complete already, http.response.trailers is due"),
+        (_, Response::Trailers) => {
+            format!("{name}: the body is complete already, http.response.trailers is due")
+        }
         _ => format!("{name}: the body has begun already"),
     })
 }
@@ -97,7 +96,8 @@ fn start(exchange: &Inner, message: &Message<'_>) -> PyResult<After> {
 
 fn early_hint(exchange: &Inner, message: &Message<'_>) -> PyResult<After> {
     let fields = message.read_links()?;
-    let sent = exchange.driver.with_connection(exchange, |connection| connection.respond_interim(103, &fields));
+    let sent =
+        exchange.driver.with_connection(exchange, |connection| connection.respond_interim(103, &fields));
     Ok(if sent == Some(true) { After::Piece } else { After::Nothing })
 }
 
@@ -107,7 +107,9 @@ fn body(py: Python<'_>, exchange: &Inner, message: &Message<'_>) -> PyResult<Aft
     let bytes = body.as_ref().map_or(&b""[..], |body| body.as_bytes());
     let complete = (!more).then_some(bytes.len() as u64);
     respond(py, exchange, complete, !more, |connection| match &body {
-        Some(body) if bytes.len() >= KEEP_BY_REFERENCE => connection.respond_shared(Box::new(SharedBytes::new(body))),
+        Some(body) if bytes.len() >= KEEP_BY_REFERENCE => {
+            connection.respond_shared(Box::new(SharedBytes::new(body)))
+        }
         _ => connection.respond_bytes(bytes),
     })
 }

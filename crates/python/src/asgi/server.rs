@@ -48,7 +48,8 @@ impl Server {
             })?),
             None => None,
         };
-        let listeners = listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
+        let listeners =
+            listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let driver = Driver::new(
             py,
             Parts {

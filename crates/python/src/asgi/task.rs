@@ -25,7 +25,12 @@ struct Eager {
 }
 
 impl Tasks {
-    pub fn new(py: Python<'_>, event_loop: &Bound<'_, PyAny>, context: Py<PyAny>, eager: bool) -> PyResult<Self> {
+    pub fn new(
+        py: Python<'_>,
+        event_loop: &Bound<'_, PyAny>,
+        context: Py<PyAny>,
+        eager: bool,
+    ) -> PyResult<Self> {
         let task_factory = event_loop.getattr(intern!(py, "get_task_factory"))?;
         let eager = if eager && py.version_info() >= (3, 12) {
             Some(Eager {

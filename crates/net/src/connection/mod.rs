@@ -1,0 +1,204 @@
+//! One client: its socket, its protocol, its buffers and its deadline.
+//!
+//! The driver tells the connection what the reactor said ([`Connection::on_ready`]) and then calls
+//! [`Connection::advance`] until it answers [`Step::Wait`] or [`Step::Close`]. `advance` reads, parses, and moves body
+//! bytes; it never blocks and never calls anybody back. The gateway answers a request with the `respond_…` methods,
+//! which only queue; [`Connection::flush`] writes.
+//!
+//! | question | file |
+//! |---|---|
+//! | What comes in, and when does reading stop? | `receive` |
+//! | How is a response queued, written, and the connection closed? | `respond` |
+//! | Who is waited for, and how long? | `deadline` |
+//!
+//! Back-pressure is the absence of reading: while the body buffer is full, or a response is in progress, nothing is
+//! read, TCP's window fills, and the client waits. Readiness is edge-triggered, so the connection remembers it.
+
+mod deadline;
+mod receive;
+mod respond;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use yett_proto::error::RequestError;
+use yett_proto::h1;
+use yett_proto::limits::Limits;
+
+use crate::buffer::OutQueue;
+use crate::clock::Millis;
+use crate::listener::{NewConnection, Peer};
+use crate::reactor::{Reactor, Readiness};
+use crate::socket::Socket;
+use crate::table::Token;
+use crate::timer::NEVER;
+use deadline::Waiting;
+
+pub use deadline::Timeouts;
+pub use receive::Inbox;
+pub use respond::Sent;
+
+/// Request body bytes held for an application that has not asked for them yet; above it, reading stops.
+pub const BODY_HIGH_WATER: usize = 64 * 1024;
+
+/// Response bytes held for a client that does not read; above it, the application's `send` waits.
+pub const OUTPUT_HIGH_WATER: u64 = 64 * 1024;
+
+/// Below it, an application that waited in `send` goes on. A quarter: waking costs more than a `writev`.
+pub const OUTPUT_LOW_WATER: u64 = 16 * 1024;
+
+/// What the driver has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A request has begun: [`Inbox::head`]. Start the application.
+    Request,
+    /// There is more of the body, or its end: whoever waits for it goes on.
+    Body,
+    /// The client has sent FIN while its response is being made. It may still read (a half-closed client gets its
+    /// answer), but an application that waits for the client to leave is told.
+    HalfClosed,
+    /// A request was refused: before any application saw it, or because its body turned out malformed or late. An
+    /// exchange in progress has lost its client; an answer is queued if none had begun.
+    Refused(RequestError),
+    /// Nothing more can be done until the reactor reports this connection again.
+    Wait,
+    /// The work of one turn is done although there is more: call again in the next.
+    Yield,
+    /// It is over: drop the connection. An exchange in progress has lost its client.
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The last response is on its way out; nothing more is read.
+    Closing,
+    /// FIN is sent; what the client still sends is read and thrown away, so that no reset overtakes the response.
+    Lingering,
+    /// To be dropped.
+    Done,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Connection {
+    socket: Socket,
+    h1: h1::Connection,
+    /// Received but not consumed: a partial head, or read-ahead. Empty (and without memory) when idle.
+    input: Vec<u8>,
+    /// Received and decoded, but not yet taken by the application.
+    body: Vec<u8>,
+    output: OutQueue,
+    phase: Phase,
+    waiting: Waiting,
+    /// When `waiting` began or last made progress.
+    since: Millis,
+    deadline: Millis,
+    armed: Millis,
+    /// The application waits for the body: its timeout runs.
+    body_wanted: bool,
+    readable: bool,
+    writable: bool,
+    /// FIN has arrived (but bytes before it may be unread).
+    peer_closed: bool,
+    /// FIN has been read.
+    ended: bool,
+    /// `Step::HalfClosed` was reported for the current exchange.
+    half_close_told: bool,
+    /// Bytes were moved since the deadline was last set.
+    progressed: bool,
+    lingered: usize,
+    peer: Peer,
+}
+
+impl Connection {
+    /// Takes over an accepted socket and registers it under `token`.
+    ///
+    /// # Errors
+    /// The reactor cannot take it (a system limit).
+    pub fn new(
+        new: NewConnection,
+        limits: &Arc<Limits>,
+        reactor: &Reactor,
+        token: Token,
+        now: Millis,
+    ) -> std::io::Result<Self> {
+        reactor.add_stream(&new.socket, token.as_u64())?;
+        Ok(Self {
+            socket: new.socket,
+            h1: h1::Connection::new(Arc::clone(limits)),
+            input: Vec::new(),
+            body: Vec::new(),
+            output: OutQueue::default(),
+            phase: Phase::Open,
+            waiting: Waiting::Idle,
+            since: now,
+            deadline: NEVER,
+            armed: NEVER,
+            body_wanted: false,
+            // Edge-triggered registration reports at once what is there already; until then nothing is known.
+            readable: false,
+            writable: true,
+            peer_closed: false,
+            ended: false,
+            half_close_told: false,
+            progressed: false,
+            lingered: 0,
+            peer: new.peer,
+        })
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The address on our side, for a listener on all addresses.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        rustix::net::getsockname(&self.socket)
+            .ok()
+            .and_then(|name| SocketAddr::try_from(name).ok())
+            .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+
+    /// Notes what the reactor said.
+    pub fn on_ready(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.peer_closed |= readiness.peer_closed;
+        if readiness.hung_up && self.awaits_response() && self.h1.request_complete() {
+            // Reset, or closed for good: no response can reach anybody. (Between requests, and inside one, reading
+            // finds the same out, after the bytes that came before it.)
+            self.phase = Phase::Done;
+        }
+    }
+
+    /// Whether a request is being answered: the driver has an exchange for it.
+    #[must_use]
+    pub fn awaits_response(&self) -> bool {
+        self.h1.in_exchange() && !self.h1.response_complete()
+    }
+
+    /// Whether a turn would find something to do, so that nobody has to wait for the reactor to say it again.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.readable || !self.input.is_empty() || self.phase == Phase::Done
+    }
+
+    /// Whether it is over: to be dropped.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// Whether the client is owed something: a request has begun to arrive, is being answered, or its answer is on its
+    /// way.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.output.is_empty()
+            || (self.phase == Phase::Open
+                && (self.h1.in_exchange() || self.h1.in_head() || !self.input.is_empty()))
+    }
+}

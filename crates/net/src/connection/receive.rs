@@ -1,0 +1,261 @@
+//! The way in: reading, parsing, and noticing the end.
+
+use yett_proto::error::RequestError;
+use yett_proto::h1::{Event, Stamp};
+use yett_proto::request::{HeadSpans, RequestHead};
+
+use super::{BODY_HIGH_WATER, Connection, OUTPUT_HIGH_WATER, Phase, Step};
+use crate::socket::Outcome;
+
+/// Bytes asked of the kernel in one read: a loopback or jumbo burst, and the size of most peers' read buffers.
+const READ_SIZE: usize = 64 * 1024;
+
+/// What one turn of one connection may read, so that a fast uploader does not keep the thread.
+const READ_PER_TURN: usize = 256 * 1024;
+
+/// Pipelined requests begun in one turn of one connection, for the same reason.
+const REQUESTS_PER_TURN: usize = 16;
+
+/// What a lingering connection may still send us before it is cut: about one window of a client in full flight.
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Received bytes on their way to the parser. One serves all connections of a thread: a connection that has consumed
+/// everything keeps no buffer.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    /// Where the unconsumed bytes begin.
+    start: usize,
+    /// Where the head of the request last reported began.
+    head: usize,
+    spans: HeadSpans,
+    /// The thread's own buffer, while a connection's takes its place.
+    spare: Vec<u8>,
+    /// What this turn may still read, in bytes, and begin, in requests.
+    read_budget: usize,
+    request_budget: usize,
+}
+
+impl Inbox {
+    /// The head that [`Step::Request`] spoke of; valid until the next call of [`Connection::advance`].
+    #[must_use]
+    pub fn head(&self) -> RequestHead<'_> {
+        self.spans.view(self.bytes.get(self.head..).unwrap_or_default())
+    }
+}
+
+/// What parsing the bytes at hand came to.
+enum Parsed {
+    Step(Step),
+    /// More bytes are wanted.
+    NeedInput,
+    /// No bytes are wanted now: the exchange in progress has all it needs, or holds all it may.
+    Stalled,
+}
+
+impl Connection {
+    /// Brings the connection's unconsumed bytes to the inbox, before a turn of [`Connection::advance`].
+    pub fn begin_turn(&mut self, inbox: &mut Inbox) {
+        inbox.start = 0;
+        inbox.head = 0;
+        inbox.bytes.clear();
+        inbox.read_budget = READ_PER_TURN;
+        inbox.request_budget = REQUESTS_PER_TURN;
+        if !self.input.is_empty() {
+            inbox.spare = std::mem::replace(&mut inbox.bytes, std::mem::take(&mut self.input));
+        }
+    }
+
+    /// Takes back what the turn has not consumed.
+    pub fn end_turn(&mut self, inbox: &mut Inbox) {
+        let rest = inbox.bytes.get(inbox.start..).unwrap_or_default();
+        if !rest.is_empty() && self.phase == Phase::Open {
+            // A buffer of its size, so that ten thousand clients with half a head hold what they sent and no more.
+            self.input = rest.to_vec();
+        }
+        if inbox.spare.capacity() > 0 {
+            inbox.bytes = std::mem::take(&mut inbox.spare);
+        }
+        inbox.bytes.clear();
+        inbox.start = 0;
+    }
+
+    /// Does the next thing there is to do: parse what is at hand, read, notice the end. Call until it answers
+    /// [`Step::Wait`], [`Step::Yield`] or [`Step::Close`], between [`Connection::begin_turn`] and
+    /// [`Connection::end_turn`].
+    pub fn advance(&mut self, inbox: &mut Inbox, stamp: &Stamp<'_>) -> Step {
+        loop {
+            match self.phase {
+                Phase::Open => {}
+                Phase::Closing => return Step::Wait,
+                Phase::Lingering => return self.linger(inbox),
+                Phase::Done => return Step::Close,
+            }
+            match self.parse(inbox, stamp) {
+                Parsed::Step(step) => return step,
+                Parsed::NeedInput => {}
+                Parsed::Stalled => {
+                    if self.peer_closed && !self.half_close_told && self.awaits_response() {
+                        self.half_close_told = true;
+                        return Step::HalfClosed;
+                    }
+                    return Step::Wait;
+                }
+            }
+            if self.ended {
+                match self.h1.handle_eof() {
+                    Err(error) => return self.refuse(error, stamp),
+                    Ok(()) => self.begin_close(),
+                }
+                continue;
+            }
+            if !self.readable {
+                return Step::Wait;
+            }
+            if inbox.read_budget == 0 {
+                return Step::Yield;
+            }
+            match self.socket.read(&mut inbox.bytes, READ_SIZE) {
+                Outcome::Moved(0) => self.ended = true,
+                Outcome::Moved(n) => {
+                    inbox.read_budget = inbox.read_budget.saturating_sub(n);
+                    self.progressed = true;
+                    // A short read has emptied a stream socket (epoll(7)); after FIN one more read is needed to see it.
+                    if n < READ_SIZE && !self.peer_closed {
+                        self.readable = false;
+                    }
+                }
+                Outcome::WouldBlock => self.readable = false,
+                Outcome::Gone => self.phase = Phase::Done,
+            }
+        }
+    }
+
+    fn parse(&mut self, inbox: &mut Inbox, stamp: &Stamp<'_>) -> Parsed {
+        let mut body_grew = false;
+        loop {
+            if self.awaits_response() {
+                if self.h1.request_complete() || self.body.len() >= BODY_HIGH_WATER {
+                    return if body_grew { Parsed::Step(Step::Body) } else { Parsed::Stalled };
+                }
+            } else if self.output.pending() >= OUTPUT_HIGH_WATER {
+                // A client that pipelines requests and reads no responses.
+                return Parsed::Stalled;
+            } else if inbox.request_budget == 0 {
+                return Parsed::Step(Step::Yield);
+            }
+            let input = inbox.bytes.get(inbox.start..).unwrap_or_default();
+            let progress = match self.h1.handle_input(input, &mut inbox.spans) {
+                Ok(progress) => progress,
+                Err(error) => return Parsed::Step(self.refuse(error, stamp)),
+            };
+            let begin = inbox.start;
+            inbox.start += progress.consumed;
+            match progress.event {
+                Event::Request => {
+                    inbox.head = begin;
+                    inbox.request_budget -= 1;
+                    self.half_close_told = false;
+                    return Parsed::Step(match self.gather_body(inbox) {
+                        Ok(()) => Step::Request,
+                        Err(error) => self.refuse(error, stamp),
+                    });
+                }
+                Event::Data(bytes) => {
+                    if self.awaits_response() {
+                        self.body.extend_from_slice(bytes);
+                        body_grew = true;
+                    }
+                }
+                Event::End if self.awaits_response() => return Parsed::Step(Step::Body),
+                Event::End => {}
+                Event::NeedInput if body_grew => return Parsed::Step(Step::Body),
+                Event::NeedInput => return Parsed::NeedInput,
+                Event::Blocked => return Parsed::Stalled,
+                Event::Closed => {
+                    inbox.start = inbox.bytes.len();
+                    self.begin_close();
+                    return Parsed::Step(Step::Wait);
+                }
+            }
+        }
+    }
+
+    /// Decodes what is at hand of a body that has just begun, so that the application finds it when it starts, and is
+    /// not started for a body that begins malformed.
+    fn gather_body(&mut self, inbox: &mut Inbox) -> Result<(), RequestError> {
+        // The head's spans are in `inbox.spans`: the parser must not write there before the application has been
+        // started, and does not inside a body.
+        while !self.h1.request_complete() && self.body.len() < BODY_HIGH_WATER {
+            let input = inbox.bytes.get(inbox.start..).unwrap_or_default();
+            let progress = self.h1.handle_input(input, &mut inbox.spans)?;
+            inbox.start += progress.consumed;
+            match progress.event {
+                Event::Data(bytes) => self.body.extend_from_slice(bytes),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn linger(&mut self, inbox: &mut Inbox) -> Step {
+        while self.readable && self.lingered < LINGER_BYTES {
+            inbox.bytes.clear();
+            match self.socket.read(&mut inbox.bytes, READ_SIZE) {
+                Outcome::Moved(0) | Outcome::Gone => {
+                    self.phase = Phase::Done;
+                    return Step::Close;
+                }
+                Outcome::Moved(n) => self.lingered += n,
+                Outcome::WouldBlock => self.readable = false,
+            }
+        }
+        inbox.bytes.clear();
+        if self.lingered >= LINGER_BYTES {
+            self.phase = Phase::Done;
+            return Step::Close;
+        }
+        Step::Wait
+    }
+
+    pub(super) fn refuse(&mut self, error: RequestError, stamp: &Stamp<'_>) -> Step {
+        self.forget_body();
+        if self.h1.response_started() {
+            // Half a response is out: nothing that could follow would be understood.
+            self.abort();
+        } else {
+            let h1 = &mut self.h1;
+            self.output.append(|out| h1.send_error(error, stamp, out));
+            self.begin_close();
+        }
+        Step::Refused(error)
+    }
+
+    /// Takes what has arrived of the body, and whether that was the end of it.
+    pub fn take_body(&mut self) -> (Vec<u8>, bool) {
+        self.body_wanted = false;
+        (std::mem::take(&mut self.body), self.h1.request_complete())
+    }
+
+    /// Whether [`Connection::take_body`] would bring bytes or the end.
+    #[must_use]
+    pub fn body_at_hand(&self) -> bool {
+        !self.body.is_empty() || self.h1.request_complete()
+    }
+
+    /// The application waits for the body: invites a client that asked first (RFC 9110 §10.1.1), and from now on
+    /// expects it to send.
+    pub fn want_body(&mut self) {
+        if !self.body_wanted {
+            self.body_wanted = true;
+            self.progressed = true;
+            let h1 = &mut self.h1;
+            self.output.append(|out| h1.send_continue(out));
+        }
+    }
+
+    pub(super) fn forget_body(&mut self) {
+        self.body = Vec::new();
+        self.body_wanted = false;
+    }
+}
