@@ -138,7 +138,7 @@ impl<'a> RequestHead<'a> {
         self.spans.body
     }
 
-    /// host[:port] the request is for: that of an absolute-form target, else the value of Host (which may be empty).
+    /// `host[:port]` the request is for: that of an absolute-form target, else the value of Host (which may be empty).
     pub fn authority(&self) -> Option<&'a [u8]> {
         self.spans.authority.map(|span| span.of(self.input))
     }

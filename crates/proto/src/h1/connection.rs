@@ -240,8 +240,8 @@ impl Connection {
         Progress { consumed, event: Event::End }
     }
 
-    /// The peer sent FIN, and all input before it was presented: call it when the rest of the input gives `NeedInput`; while it
-    /// gives `Blocked`, pipelined requests wait, and so should this.
+    /// The peer sent FIN, and all input before it was presented: call it when the rest of the input gives `NeedInput`;
+    /// while it gives `Blocked`, pipelined requests wait, and so should this.
     ///
     /// Error: it came early, inside a head or a body. `Ok` between requests, or once the request is whole: the response
     /// can still be sent (the client may have closed its half only). No new request is accepted afterwards.
@@ -306,7 +306,8 @@ impl Connection {
         if self.request_complete() { self.trailers.take() } else { None }
     }
 
-    /// Makes an end of the exchange; to be called when [`response_complete`](Self::response_complete). Tells what follows.
+    /// Makes an end of the exchange; to be called when [`response_complete`](Self::response_complete). Tells what
+    /// follows.
     pub fn finish_exchange(&mut self) -> Next {
         let too_much_left = self.body_left() > DISCARD_LIMIT;
         if !self.response_complete() || self.closing || self.failed || too_much_left {

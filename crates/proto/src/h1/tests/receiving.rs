@@ -98,6 +98,31 @@ fn spans_are_relative_to_the_input_also_after_an_empty_line() {
 }
 
 #[test]
+fn nothing_of_the_last_head_is_left_in_reused_spans() {
+    let mut connection = Connection::new(Arc::new(Limits::default()));
+    let mut spans = HeadSpans::new();
+    let rich = "OPTIONS http://b/c?d HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nTE: trailers\r\n\
+                Expect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    connection.handle_input(rich.as_bytes(), &mut spans).unwrap();
+    let head = spans.view(rich.as_bytes());
+    assert!(
+        head.rewrites_host()
+            && head.expects_continue()
+            && head.accepts_trailers()
+            && head.upgrade().is_some()
+    );
+    assert_eq!(head.authority(), Some(&b"b"[..]));
+    feed(&mut connection, b"x");
+    finish(&mut connection);
+    let plain = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    connection.handle_input(plain.as_bytes(), &mut spans).unwrap();
+    let head = spans.view(plain.as_bytes());
+    assert!(!head.rewrites_host() && !head.expects_continue() && !head.accepts_trailers());
+    assert_eq!((head.upgrade(), head.authority(), head.query()), (None, None, &b""[..]));
+    assert_eq!((head.body(), head.fields().len()), (crate::request::BodyLength::None, 1));
+}
+
+#[test]
 fn the_end_of_input() {
     let mut idle = Connection::new(Arc::new(Limits::default()));
     assert_eq!(idle.handle_eof(), Ok(()));

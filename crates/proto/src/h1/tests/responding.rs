@@ -94,6 +94,19 @@ fn http10_streams_until_the_connection_closes() {
 }
 
 #[test]
+fn only_a_streamed_body_on_http10_is_delimited_by_close() {
+    for (start, complete, delimited) in
+        [("GET / HTTP/1.0", None, true), ("GET / HTTP/1.0", Some(2), false), ("GET / HTTP/1.1", None, false)]
+    {
+        let mut connection = taken(&request(start, ""));
+        connection.send_head(&response(200, &[]), complete, &STAMP, &mut Vec::new());
+        assert_eq!(connection.delimited_by_close(), delimited, "{start}, {complete:?}");
+        connection.send_end(None, &mut Vec::new());
+        assert!(!connection.delimited_by_close());
+    }
+}
+
+#[test]
 fn http10_lives_on_only_if_asked_to() {
     let mut connection = taken(&request("GET / HTTP/1.0", "Connection: keep-alive\r\n"));
     let (sent, _) = respond(&mut connection, &response(200, &[]), Some(2), &["ab"], None);
