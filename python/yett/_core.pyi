@@ -35,6 +35,7 @@ class Invocation:
     code: int
 
 def parse_command_line(arguments: Sequence[str | os.PathLike[str]]) -> Invocation: ...
+def check_access_log(settings: Settings) -> None: ...
 
 @final
 class Listener:

@@ -8,6 +8,7 @@ from .errors import TargetError
 from .lifespan import LifespanError
 
 OK = 0
+WRONG_USAGE = 2
 STARTUP_FAILED = 3
 NO_APPLICATION = 4
 CANNOT_LISTEN = 5
@@ -28,6 +29,8 @@ def carry_out(invocation: Invocation) -> int:
         if error.traceback:
             sys.stderr.write(error.traceback.rstrip("\n") + "\n\n")
         return _fail(STARTUP_FAILED, error.message)
+    except server.AccessLogError as error:
+        return _fail(WRONG_USAGE, error.strerror)
     except server.ListenError as error:
         return _fail(CANNOT_LISTEN, error.message, error.hint)
     except KeyboardInterrupt:

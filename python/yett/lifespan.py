@@ -50,8 +50,6 @@ class Lifespan:
         if self._started.done():
             self._started.result()
             self.state = state
-            # A snapshot: what the application's task sets later is its own.
-            self.context = self.context.copy()
             return
         self._judge_early_end(self._task)
         self._task = None
@@ -62,26 +60,35 @@ class Lifespan:
         error = None if task.cancelled() else task.exception()
         if self._mode == "auto":
             reason = summary(error) if error else "it returned"
-            _core.write_log("debug", f"the application does not take part in the lifespan protocol ({reason})")
+            _core.write_log(
+                "debug", f"the application does not take part in the lifespan protocol ({reason})"
+            )
             return
         if error is None:
             raise LifespanError("the application returned without answering lifespan.startup")
-        raise LifespanError(f"the application's start-up failed: {summary(error)}", application_traceback(error))
+        raise LifespanError(
+            f"the application's start-up failed: {summary(error)}", application_traceback(error)
+        )
 
     async def shutdown(self) -> None:
         """Run the shutdown; what goes wrong is logged, for the server ends anyway."""
         if self._task is None or self._stopped is None:
             return
-        if not self._task.done():
+        if self._started is not None and not self._started.done():
+            # Stopped in the middle of its start-up: there is nothing to shut down yet.
+            self._task.cancel()
+        elif not self._task.done():
             self._to_application.put_nowait({"type": "lifespan.shutdown"})
             await asyncio.wait([self._task, self._stopped], return_when=asyncio.FIRST_COMPLETED)
         # After its answer the application has nothing left to do but return.
         await asyncio.wait([self._task], timeout=1)
         if not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=1)
         elif not self._task.cancelled() and (error := self._task.exception()) is not None:
-            _core.write_log("error", f"exception in the application's lifespan\n{application_traceback(error).rstrip()}")
+            _core.write_log(
+                "error", f"exception in the application's lifespan\n{application_traceback(error).rstrip()}"
+            )
 
     async def _run(self, state: dict[str, Any]) -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
@@ -94,6 +101,8 @@ class Lifespan:
             if self._started.done():
                 raise RuntimeError(f"{kind}: the start-up has been answered already")
             if kind == "lifespan.startup.complete":
+                # A snapshot of the sender's: what the application sets later is its own.
+                self.context = contextvars.copy_context()
                 self._started.set_result(None)
             else:
                 reason = message.get("message") or "it gave no reason"

@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 import importlib.util
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import _core, importer, interface
 from .lifespan import Lifespan
+
+# What a cancelled task still does on its way out is short, or not worth waiting for.
+_LAST_WORDS_SECONDS = 1
 
 
 class ListenError(OSError):
@@ -19,13 +23,21 @@ class ListenError(OSError):
         self.hint: str | None = hint or None
 
 
+class AccessLogError(OSError):
+    """The access log cannot be opened (exit code 2)."""
+
+
 def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None:
     """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM."""
-    # Before the import of the application: who made a mistake in an address need not wait for it.
+    # Before the import of the application: who made a mistake in an option need not wait for it.
+    try:
+        _core.check_access_log(settings)
+    except OSError as error:
+        raise AccessLogError(error.errno, error.strerror) from None
     listeners = open_listeners(settings)
     try:
         application = load(app, settings)
-        with _core.StopSignals() as signals, running_loop(settings.loop_kind) as loop:
+        with _stop_signals() as signals, running_loop(settings.loop_kind) as loop:
             stop = asyncio.Event()
 
             def on_signal() -> None:
@@ -44,6 +56,18 @@ def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None
     finally:
         for listener in listeners:
             listener.close()
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[_core.StopSignals]:
+    # The handlers of `StopSignals` also call those before them, and Python's own would raise KeyboardInterrupt in
+    # whichever request happens to run.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _core.StopSignals() as signals:
+            yield signals
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def open_listeners(settings: _core.Settings) -> list[_core.Listener]:
@@ -80,9 +104,7 @@ async def serve_until(
     lifespan = Lifespan(application, settings.lifespan)
     await _unless_stopped(lifespan.startup(), stop)
     if not stop.is_set():
-        server = _core.Server(
-            application, loop, listeners, settings, lifespan.state, lifespan.context
-        )
+        server = _core.Server(application, loop, listeners, settings, lifespan.state, lifespan.context)
         server.start()
         started()
         try:
@@ -114,9 +136,8 @@ async def _drain(server: _core.Server, graceful_timeout: float) -> None:
         async with asyncio.timeout(graceful_timeout):
             await drained.wait()
     if not drained.is_set() and server.cancel_running():
-        # What a cancelled task still does on its way out is short, or not worth waiting for.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
                 await drained.wait()
 
 
@@ -171,4 +192,11 @@ def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
     for task in leftovers:
         task.cancel()
     if leftovers:
-        loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))
+        ended, stubborn = loop.run_until_complete(asyncio.wait(leftovers, timeout=_LAST_WORDS_SECONDS))
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # seen: a failure on the way out is of no more use to anybody
+        if stubborn:
+            _core.write_log(
+                "warning", f"{len(stubborn)} tasks ignore that they were cancelled and are given up"
+            )

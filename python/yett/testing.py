@@ -55,16 +55,16 @@ class _Thread(threading.Thread):
         super().__init__(name="yett-testing", daemon=True)
         self._serve_arguments = (application, listeners, settings)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stop_serving: asyncio.Event | None = None  # `_stop` is a method of Thread until 3.12
         self.ready = threading.Event()
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         try:
             with _server.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
-                self._stop = asyncio.Event()
+                self._stop_serving = asyncio.Event()
                 _server.run_to_end(
-                    self._loop, _server.serve_until(self._stop, *self._serve_arguments, self.ready.set)
+                    self._loop, _server.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set)
                 )
         except BaseException as error:
             self.failure = error
@@ -72,7 +72,7 @@ class _Thread(threading.Thread):
             self.ready.set()
 
     def stop(self) -> None:
-        if self._loop is not None and self._stop is not None:
+        if self._loop is not None and self._stop_serving is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(self._stop_serving.set)
         self.join()

@@ -18,6 +18,30 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, 3)?)
 }
 
+/// How many bytes of a socket's send buffer the peer has not taken yet (tcp(7), unix(7): SIOCOUTQ, another name of
+/// TIOCOUTQ).
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+))]
+pub(crate) fn untaken(socket: BorrowedFd<'_>) -> Option<u32> {
+    /// `asm-generic/ioctls.h`, which these architectures use.
+    const TIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+    // SAFETY: the request writes one `int` and does nothing else.
+    let bytes =
+        unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<TIOCOUTQ, std::ffi::c_int>::new()) };
+    bytes.ok().and_then(|bytes| u32::try_from(bytes).ok())
+}
+
+/// Other systems do not tell, or by another number.
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
+)))]
+pub(crate) fn untaken(_socket: BorrowedFd<'_>) -> Option<u32> {
+    None
+}
+
 /// `kevent`: hands in `changes` and fills `events` up to its capacity.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn kevent(

@@ -7,6 +7,8 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
+use crate::ffi;
+
 /// A connected stream socket: TCP or unix, non-blocking.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
@@ -72,6 +74,11 @@ impl Socket {
     pub(crate) fn shutdown_write(&self) {
         // The only failure is a connection that is gone already, which the next read tells.
         let _ = rustix::net::shutdown(&self.0, Shutdown::Write);
+    }
+
+    /// How many bytes that were written the peer has not taken yet; 0 where the system does not tell.
+    pub(crate) fn untaken(&self) -> u32 {
+        ffi::untaken(self.0.as_fd()).unwrap_or(0)
     }
 
     /// Makes the coming `close` a reset: the peer sees an error, not an end (a body cut short must not look whole).

@@ -32,6 +32,24 @@ impl Deadlines {
         }
     }
 
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// Forgets the entries for which `keep` is false: those of connections that have gone. They would go by themselves
+    /// when they come up, but short connections in quick succession leave many behind until then.
+    pub fn retain(&mut self, mut keep: impl FnMut(Millis, Token) -> bool) {
+        self.heap.retain(|Reverse((at, token))| keep(*at, *token));
+    }
+
     /// Takes the next entry that is due at `now`: when it was set for, and whose it is. The caller compares the first
     /// with the connection's `armed` note: an entry that was overtaken by an earlier one says nothing any more.
     pub fn pop_due(&mut self, now: Millis) -> Option<(Millis, Token)> {
@@ -86,6 +104,19 @@ mod tests {
         assert_eq!(deadlines.pop_due(250), Some((100, token(2))));
         assert_eq!(deadlines.pop_due(250), Some((200, token(3))));
         assert_eq!(deadlines.pop_due(250), None);
+    }
+
+    #[test]
+    fn entries_of_the_gone_can_be_forgotten() {
+        let mut deadlines = Deadlines::default();
+        for n in 1..=4 {
+            deadlines.arm(token(n), 100 * n, &mut { NEVER });
+        }
+        deadlines.retain(|_, token| token.as_u64() % 2 == 0);
+        assert_eq!(deadlines.len(), 2);
+        assert_eq!(deadlines.pop_due(1000), Some((200, token(2))));
+        assert_eq!(deadlines.pop_due(1000), Some((400, token(4))));
+        assert!(deadlines.is_empty());
     }
 
     #[test]

@@ -9,10 +9,13 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
 use yett_net::{Peer, clock};
 use yett_proto::request::{RequestHead, Version};
 use yett_settings::AccessLog;
 
+use crate::settings::Settings;
 use crate::{civil, log};
 
 /// Collected bytes above which a line is not kept for the end of the tick.
@@ -25,7 +28,7 @@ pub struct Record {
     began_micros: u64,
     /// Status of the response; 499 (nginx: client closed request) if it never got one.
     pub status: u16,
-    /// Bytes of the response's body.
+    /// Bytes of the body that the application has sent; 0 for answers of ours.
     pub body_bytes: u64,
 }
 
@@ -49,6 +52,26 @@ impl Record {
             status: 499,
             body_bytes: 0,
         }
+    }
+
+    /// The record of a request that was refused before it was understood; `-` stands for its first line.
+    pub fn of_refusal(peer: Peer, status: u16) -> Self {
+        Self { request_line: "-".to_owned(), peer, began_micros: clock::now_micros(), status, body_bytes: 0 }
+    }
+}
+
+/// Makes sure that the access log of `settings` can be written, before anything is started.
+///
+/// # Errors
+/// `OSError` whose text says which file, and why not.
+#[pyfunction]
+pub fn check_access_log(settings: &Settings) -> PyResult<()> {
+    match &settings.values.access_log {
+        Some(target @ AccessLog::Path(path)) => append(path).map(drop).map_err(|error| {
+            let reason = format!("cannot open the access log {target}: {error}");
+            PyOSError::new_err((error.raw_os_error(), reason))
+        }),
+        Some(AccessLog::Stdout) | None => Ok(()),
     }
 }
 

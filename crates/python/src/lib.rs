@@ -47,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<settings::Settings>()?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;
+    module.add_function(wrap_pyfunction!(access_log::check_access_log, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
     module.add_function(wrap_pyfunction!(write_log, module)?)?;

@@ -37,7 +37,9 @@ class StaticFile:
             await start(send, 304, None, *validators)
             await send({"type": "http.response.body"})
             return
-        if self.early_links and "http.response.early_hint" in extensions:
+        # Browsers only: clients such as Python's http.client take a 103 for the answer itself.
+        navigates = header(scope, b"sec-fetch-mode") == b"navigate"
+        if self.early_links and navigates and "http.response.early_hint" in extensions:
             await send({"type": "http.response.early_hint", "links": self.early_links})
         if "http.response.pathsend" in extensions and scope["method"] == "GET":
             length = (b"content-length", b"%d" % len(self.body))

@@ -66,6 +66,9 @@ impl Connection {
         if waiting != self.waiting || extends {
             self.since = now;
             self.waiting = waiting;
+            if waiting == Waiting::Write {
+                self.untaken = self.socket.untaken();
+            }
         }
         self.progressed = false;
         let allowed = match waiting {
@@ -78,6 +81,12 @@ impl Connection {
         };
         self.deadline = self.since.saturating_add(u64::try_from(allowed.as_millis()).unwrap_or(NEVER));
         deadlines.arm(token, self.deadline, &mut self.armed);
+    }
+
+    /// Whether a timer entry that was set for `at` is the one that counts.
+    #[must_use]
+    pub fn expects_timer(&self, at: Millis) -> bool {
+        self.armed == at
     }
 
     /// A timer entry that was set for `at` has come up. If its time is over, the connection is ended as
@@ -98,6 +107,10 @@ impl Connection {
                 Step::Wait
             }
             Waiting::Write => {
+                if self.client_takes() {
+                    self.since = now;
+                    return Step::Wait;
+                }
                 // Closing would leave the rest in the kernel's buffer, to be offered for minutes.
                 self.socket.reset_on_close();
                 self.phase = Phase::Done;
@@ -109,5 +122,13 @@ impl Connection {
             }
             Waiting::Application => Step::Wait,
         }
+    }
+
+    /// Whether the client has taken anything of a response since that was last looked at. A socket becomes writable
+    /// only when a good part of the kernel's buffer is free, which may be megabytes: a client that reads slowly, but
+    /// reads, would look dead.
+    fn client_takes(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.untaken, self.socket.untaken());
+        self.untaken < before
     }
 }

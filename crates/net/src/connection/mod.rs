@@ -17,6 +17,9 @@
 mod deadline;
 mod receive;
 mod respond;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -108,6 +111,8 @@ pub struct Connection {
     /// Bytes were moved since the deadline was last set.
     progressed: bool,
     lingered: usize,
+    /// What the kernel still held for a client that is behind, when that was last looked at.
+    untaken: u32,
     peer: Peer,
 }
 
@@ -144,6 +149,7 @@ impl Connection {
             half_close_told: false,
             progressed: false,
             lingered: 0,
+            untaken: 0,
             peer: new.peer,
         })
     }

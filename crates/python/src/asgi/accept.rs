@@ -25,6 +25,9 @@ const ACCEPTS_PER_TICK: usize = 64;
 /// How long accepting pauses without descriptors, if none is closed before: other code of the process may free some.
 const PAUSE_MS: u64 = 1000;
 
+/// Timer entries of connections that have gone are forgotten when there are so many more than connections.
+const SPARE_ENTRIES: usize = 4096;
+
 /// A listener and whether the reactor watches it.
 pub struct Listening {
     pub listener: Listener,
@@ -97,7 +100,14 @@ impl Driver {
                 }
             }
         });
-        drop(slots);
+        let mut deadlines = self.deadlines.borrow_mut();
+        if deadlines.len() > 2 * slots.len() + SPARE_ENTRIES {
+            deadlines.retain(|at, token| {
+                token.as_u64() == RESUME_ACCEPTING
+                    || slots.get(token).is_some_and(|slot| slot.connection.expects_timer(at))
+            });
+        }
+        drop((slots, deadlines));
         if let Some(at) = armed
             && let Err(error) = self.reactor.set_alarm(Some(at))
         {

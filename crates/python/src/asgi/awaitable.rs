@@ -36,7 +36,9 @@ struct Callback {
 enum Outcome {
     Waiting,
     Value(Py<PyAny>),
-    Error(PyErr),
+    /// The exception is made when it is asked for: one that is kept here would keep, by its traceback, the frames that
+    /// it has passed, and one of them may hold this object, in a cycle that the collector does not see.
+    Disconnected,
     Cancelled(Option<Py<PyAny>>),
 }
 
@@ -51,16 +53,13 @@ impl Pending {
         self.state.get().is_some_and(|state| matches!(state.borrow().outcome, Outcome::Waiting))
     }
 
-    /// The news is here. `directly`: no task is running, so that the waiting one may be resumed at once.
+    /// The news is here: the value, or (`None`) that the client has gone. `directly`: no task is running, so that the
+    /// waiting one may be resumed at once.
     ///
     /// # Errors
     /// What escapes a directly resumed task: `SystemExit` and `KeyboardInterrupt`.
-    pub fn resolve(this: &Bound<'_, Self>, value: PyResult<Py<PyAny>>, directly: bool) -> PyResult<()> {
-        let outcome = match value {
-            Ok(value) => Outcome::Value(value),
-            Err(error) => Outcome::Error(error),
-        };
-        Self::finish(this, outcome, directly)
+    pub fn resolve(this: &Bound<'_, Self>, value: Option<Py<PyAny>>, directly: bool) -> PyResult<()> {
+        Self::finish(this, value.map_or(Outcome::Disconnected, Outcome::Value), directly)
     }
 
     fn finish(this: &Bound<'_, Self>, outcome: Outcome, directly: bool) -> PyResult<()> {
@@ -131,9 +130,11 @@ impl Pending {
     #[allow(clippy::unused_self)]
     fn close(&self) {}
 
+    /// `None` except in the handshake: to `asyncio.isfuture` it is no future, so that `ensure_future(receive())` makes
+    /// a task, as it does when the message is at hand, and `asyncio.wait` takes that (a coroutine it refuses).
     #[getter(_asyncio_future_blocking)]
-    fn blocking(&self) -> PyResult<bool> {
-        Ok(self.state.get_or_raise()?.borrow().blocking)
+    fn blocking(&self) -> PyResult<Option<bool>> {
+        Ok(self.state.get_or_raise()?.borrow().blocking.then_some(true))
     }
 
     #[setter(_asyncio_future_blocking)]
@@ -204,7 +205,7 @@ impl Pending {
         match &self.state.get_or_raise()?.borrow().outcome {
             Outcome::Waiting => Err(InvalidStateError::new_err("Result is not set.")),
             Outcome::Value(value) => Ok(value.clone_ref(py)),
-            Outcome::Error(error) => Err(error.clone_ref(py)),
+            Outcome::Disconnected => Err(disconnected()),
             Outcome::Cancelled(None) => Err(CancelledError::new_err(())),
             Outcome::Cancelled(Some(message)) => Err(CancelledError::new_err((message.clone_ref(py),))),
         }
@@ -214,7 +215,7 @@ impl Pending {
         match &self.state.get_or_raise()?.borrow().outcome {
             Outcome::Waiting => Err(InvalidStateError::new_err("Exception is not set.")),
             Outcome::Value(_) => Ok(None),
-            Outcome::Error(error) => Ok(Some(error.value(py).clone().unbind().into_any())),
+            Outcome::Disconnected => Ok(Some(disconnected().into_value(py).into_any())),
             Outcome::Cancelled(_) => Err(CancelledError::new_err(())),
         }
     }
@@ -223,7 +224,7 @@ impl Pending {
         Ok(match &self.state.get_or_raise()?.borrow().outcome {
             Outcome::Waiting => "<yett Pending waiting>",
             Outcome::Cancelled(_) => "<yett Pending cancelled>",
-            Outcome::Value(_) | Outcome::Error(_) => "<yett Pending done>",
+            Outcome::Value(_) | Outcome::Disconnected => "<yett Pending done>",
         })
     }
 }

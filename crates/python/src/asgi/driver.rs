@@ -81,6 +81,7 @@ pub struct Driver {
     scheduled: Cell<bool>,
     /// The bound method `tick`, for `call_soon`.
     pub tick_callback: RefCell<Option<Py<PyAny>>>,
+    #[allow(clippy::vec_box)] // the box itself is what is handed to an exchange and comes back
     spare_heads: RefCell<Vec<Box<ResponseHead>>>,
     /// Exchanges whose task is still running, attached to a connection or not.
     pub running: RefCell<slab::Slab<Py<Exchange>>>,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use pyo3::exceptions::PyBaseExceptionGroup;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,7 +10,7 @@ use yett_net::{Inbox, Token};
 use yett_proto::error::RequestError;
 use yett_settings::LogLevel;
 
-use super::awaitable::{Pending, disconnected};
+use super::awaitable::Pending;
 use super::driver::Driver;
 use super::exchange::{Exchange, Inner, Response};
 use super::receive::{RECEIVE, message_at_hand};
@@ -89,7 +90,7 @@ impl Driver {
         let inner = exchange.get().inner()?;
         let Some(pending) = next_waiting(py, inner) else { return Ok(()) };
         match message_at_hand(py, inner)? {
-            Some(message) => Pending::resolve(&pending, Ok(message.unbind()), self.may_resume_directly(py)),
+            Some(message) => Pending::resolve(&pending, Some(message.unbind()), self.may_resume_directly(py)),
             None => {
                 inner.receivers.borrow_mut().insert(0, pending.unbind());
                 Ok(())
@@ -115,8 +116,20 @@ impl Driver {
             log::debug(&format!("refused a request from {peer:?}: {} {error}", error.status()));
         }
         match exchange {
-            Some(exchange) => self.detach(py, &exchange),
-            None => Ok(()),
+            Some(exchange) => {
+                let inner = exchange.get().inner()?;
+                let unsent = matches!(inner.response.get(), Response::NotStarted | Response::Started);
+                if unsent && let Some(record) = inner.record.borrow_mut().as_mut() {
+                    record.status = error.status();
+                }
+                self.detach(py, &exchange)
+            }
+            None => {
+                if let (Some(log), Some(peer)) = (&self.options.access_log, peer) {
+                    log.write(&access_log::Record::of_refusal(peer, error.status()));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -128,7 +141,7 @@ impl Driver {
         let senders = inner.senders.take();
         let mut result = self.wake_all_receivers(py, inner);
         for sender in senders {
-            let woken = Pending::resolve(sender.bind(py), Err(disconnected()), self.may_resume_directly(py));
+            let woken = Pending::resolve(sender.bind(py), None, self.may_resume_directly(py));
             result = result.and(woken);
         }
         result
@@ -143,7 +156,7 @@ impl Driver {
                 return Ok(());
             };
             // Through the loop: a task of this exchange may be the one that is running.
-            Pending::resolve(&pending, Ok(message.unbind()), false)?;
+            Pending::resolve(&pending, Some(message.unbind()), false)?;
         }
     }
 
@@ -155,7 +168,7 @@ impl Driver {
             return Ok(());
         }
         for sender in inner.senders.take() {
-            Pending::resolve(sender.bind(py), Ok(py.None()), false)?;
+            Pending::resolve(sender.bind(py), Some(py.None()), false)?;
         }
         Ok(())
     }
@@ -194,6 +207,8 @@ impl Driver {
         let missing = match inner.response.get() {
             Response::Complete => return Ok(()),
             _ if inner.is_disconnected() => return Ok(()),
+            // It was told that the client has left, and has stopped: as it should.
+            _ if inner.half_closed.get() => return self.give_up(py, inner),
             Response::NotStarted => "the application returned without sending a response",
             Response::Started => "the application returned after http.response.start, without a body",
             Response::Streaming => "the application returned before the end of the body (more_body was True)",
@@ -305,7 +320,11 @@ impl Driver {
     /// Drops every connection.
     pub fn close_all(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
         let tokens = self.slots.borrow().tokens();
-        tokens.into_iter().fold(Ok(()), |result, token| result.and(self.close(py, token)))
+        let mut result = Ok(());
+        for token in tokens {
+            result = result.and(self.close(py, token));
+        }
+        result
     }
 }
 
@@ -320,14 +339,29 @@ fn next_waiting<'py>(py: Python<'py>, inner: &Inner) -> Option<Bound<'py, Pendin
     None
 }
 
-/// Whether the exception is, or was caused by, ours that says that the client has gone.
+/// Whether the exception is, or was caused by, ours that says that the client has gone. A group (of a task group that
+/// streamed) counts if it holds nothing else.
 fn is_disconnect(py: Python<'_>, error: &PyErr) -> bool {
-    let mut current = Some(error.value(py).clone().into_any());
-    // Chains are short; the bound guards against one that bites its tail.
-    for _ in 0..32 {
-        let Some(exception) = current else { return false };
+    // Chains and groups are short; the bound guards against those that bite their tail.
+    speaks_of_disconnect(error.value(py).as_any(), &mut 64)
+}
+
+fn speaks_of_disconnect(exception: &Bound<'_, PyAny>, budget: &mut u32) -> bool {
+    let mut current = Some(exception.clone());
+    while let Some(exception) = current {
         if exception.is_instance_of::<ClientDisconnected>() {
             return true;
+        }
+        let Some(left) = budget.checked_sub(1) else { return false };
+        *budget = left;
+        if exception.is_instance_of::<PyBaseExceptionGroup>() {
+            let members = exception
+                .getattr("exceptions")
+                .and_then(|members| members.extract::<Vec<Bound<'_, PyAny>>>());
+            if members.is_ok_and(|members| members.iter().all(|member| speaks_of_disconnect(member, budget)))
+            {
+                return true;
+            }
         }
         current = ["__cause__", "__context__"]
             .iter()

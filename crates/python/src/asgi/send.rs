@@ -1,6 +1,8 @@
 //! `send()`: the response, message by message.
 
-use pyo3::exceptions::PyRuntimeError;
+use std::path::Path;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use yett_net::buffer::{FilePart, KEEP_BY_REFERENCE};
 use yett_net::{Connection, Sent};
@@ -115,9 +117,18 @@ fn body(py: Python<'_>, exchange: &Inner, message: &Message<'_>) -> PyResult<Aft
 }
 
 fn path_send(py: Python<'_>, exchange: &Inner, message: &Message<'_>) -> PyResult<After> {
-    let part = FilePart::open(&message.path()?)?;
+    let path = message.path()?;
+    let part = FilePart::open(&path).map_err(|error| cannot_open(error, &path))?;
     let complete = Some(part.count);
     respond(py, exchange, complete, true, |connection| connection.respond_file(part))
+}
+
+/// As `open()` would raise it: the class by the number, with the path.
+fn cannot_open(error: std::io::Error, path: &Path) -> PyErr {
+    let Some(number) = error.raw_os_error() else { return error.into() };
+    let text = error.to_string();
+    let text = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text).to_owned();
+    PyOSError::new_err((number, text, path.to_string_lossy().into_owned()))
 }
 
 fn zero_copy_send(py: Python<'_>, exchange: &Inner, message: &Message<'_>) -> PyResult<After> {

@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::ffi;
 
@@ -18,9 +18,9 @@ pub struct Tasks {
 }
 
 struct Eager {
-    class: Py<PyAny>,
-    keywords: Py<PyTuple>,
-    yes: Py<PyAny>,
+    class: Py<PyType>,
+    /// `loop` and `eager_start`; a copy gets the request's `context`.
+    keywords: Py<PyDict>,
     task_factory: Py<PyAny>,
 }
 
@@ -33,10 +33,12 @@ impl Tasks {
     ) -> PyResult<Self> {
         let task_factory = event_loop.getattr(intern!(py, "get_task_factory"))?;
         let eager = if eager && py.version_info() >= (3, 12) {
+            let keywords = PyDict::new(py);
+            keywords.set_item(intern!(py, "loop"), event_loop)?;
+            keywords.set_item(intern!(py, "eager_start"), true)?;
             Some(Eager {
-                class: py.import("asyncio")?.getattr("Task")?.unbind(),
-                keywords: PyTuple::new(py, ["loop", "eager_start", "context"])?.unbind(),
-                yes: true.into_pyobject(py)?.to_owned().into_any().unbind(),
+                class: py.import("asyncio")?.getattr("Task")?.cast_into::<PyType>()?.unbind(),
+                keywords: keywords.unbind(),
                 task_factory: task_factory.unbind(),
             })
         } else {
@@ -60,6 +62,9 @@ impl Tasks {
     }
 
     /// The task that runs `coroutine`. Eagerly started, it may be finished already.
+    ///
+    /// # Errors
+    /// The coroutine is none, or its eagerly run first step raised `SystemExit` or `KeyboardInterrupt`.
     pub fn start<'py>(
         &self,
         py: Python<'py>,
@@ -69,11 +74,19 @@ impl Tasks {
     ) -> PyResult<Bound<'py, PyAny>> {
         let event_loop = self.event_loop.bind(py);
         match &self.eager {
-            Some(eager) if eagerly => ffi::vectorcall(
-                eager.class.bind(py),
-                [coroutine, event_loop, eager.yes.bind(py), context],
-                Some(eager.keywords.bind(py).as_any()),
-            ),
+            Some(eager) if eagerly => {
+                let keywords = eager.keywords.bind(py).copy()?;
+                keywords.set_item(intern!(py, "context"), context)?;
+                let positional = PyTuple::new(py, [coroutine])?;
+                ffi::construct(eager.class.bind(py), &positional, &keywords).map_err(|(error, task)| {
+                    if let Some(task) = task {
+                        // Asked for its exception, it does not complain at its end that nobody did. If there is none,
+                        // the task never began, and its answer, an error again, says nothing new.
+                        let _ = task.call_method0(intern!(py, "exception"));
+                    }
+                    error
+                })
+            }
             _ => {
                 let keywords = PyDict::new(py);
                 keywords.set_item(intern!(py, "context"), context)?;

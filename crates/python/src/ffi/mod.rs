@@ -11,7 +11,7 @@ use std::ptr;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 pub use ready::{Ready, throw};
 
@@ -183,6 +183,31 @@ pub fn vectorcall<'py, const N: usize>(
             names.map_or(ptr::null_mut(), Bound::as_ptr),
         );
         Bound::from_owned_ptr_or_err(py, result)
+    }
+}
+
+/// Makes an object as calling its class does, in two steps: `None` comes with an error of the first, the object with
+/// one of the second, `__init__`. (Calling the class would have thrown it away before anybody could ask it.)
+pub fn construct<'py>(
+    class: &Bound<'py, PyType>,
+    positional: &Bound<'py, PyTuple>,
+    keywords: &Bound<'py, PyDict>,
+) -> Result<Bound<'py, PyAny>, (PyErr, Option<Bound<'py, PyAny>>)> {
+    let py = class.py();
+    // SAFETY: a ready class is a live type object whose slots do not change under the GIL; `tp_new` gives an owned
+    // reference or sets an exception, `tp_init` gives 0 or sets one; the arguments live for both calls.
+    unsafe {
+        let slots = &*class.as_type_ptr();
+        let (Some(new), Some(init)) = (slots.tp_new, slots.tp_init) else {
+            return Err((PyRuntimeError::new_err("the class cannot be called"), None));
+        };
+        let object = new(class.as_type_ptr(), positional.as_ptr(), keywords.as_ptr());
+        let object = Bound::from_owned_ptr_or_err(py, object).map_err(|error| (error, None))?;
+        if init(object.as_ptr(), positional.as_ptr(), keywords.as_ptr()) == 0 {
+            Ok(object)
+        } else {
+            Err((PyErr::fetch(py), Some(object)))
+        }
     }
 }
 
