@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from support import ServerProcess, start_server
 
 
@@ -14,4 +15,13 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     with ExitStack() as stack:
         yield lambda source, *options, **more: stack.enter_context(
             start_server(tmp_path, source, *options, **more)
+        )
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ServerProcess]]:
+    """As `serve`, for a server that all tests of a module share: they must not disturb each other."""
+    with ExitStack() as stack:
+        yield lambda source, *options, **more: stack.enter_context(
+            start_server(tmp_path_factory.mktemp("served"), source, *options, **more)
         )

@@ -60,9 +60,7 @@ class Lifespan:
         error = None if task.cancelled() else task.exception()
         if self._mode == "auto":
             reason = summary(error) if error else "it returned"
-            _core.write_log(
-                "debug", f"the application does not take part in the lifespan protocol ({reason})"
-            )
+            _core.write_log("info", f"the application does not take part in the lifespan protocol ({reason})")
             return
         if error is None:
             raise LifespanError("the application returned without answering lifespan.startup")
@@ -70,8 +68,8 @@ class Lifespan:
             f"the application's start-up failed: {summary(error)}", application_traceback(error)
         )
 
-    async def shutdown(self) -> None:
-        """Run the shutdown; what goes wrong is logged, for the server ends anyway."""
+    async def shutdown(self, patience: float) -> None:
+        """Run the shutdown, for ``patience`` seconds at most; what goes wrong is logged, for the server ends anyway."""
         if self._task is None or self._stopped is None:
             return
         if self._started is not None and not self._started.done():
@@ -79,7 +77,12 @@ class Lifespan:
             self._task.cancel()
         elif not self._task.done():
             self._to_application.put_nowait({"type": "lifespan.shutdown"})
-            await asyncio.wait([self._task, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+            ends = [self._task, self._stopped]
+            done, _ = await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                _core.write_log(
+                    "error", f"the application has not answered lifespan.shutdown in {patience:g} s"
+                )
         # After its answer the application has nothing left to do but return.
         await asyncio.wait([self._task], timeout=1)
         if not self._task.done():

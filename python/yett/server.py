@@ -2,16 +2,13 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import _core, importer, interface
 from .lifespan import Lifespan
-
-# What a cancelled task still does on its way out is short, or not worth waiting for.
-_LAST_WORDS_SECONDS = 1
+from .loops import LAST_WORDS_SECONDS, run_to_end, running_loop
 
 
 class ListenError(OSError):
@@ -112,7 +109,7 @@ async def serve_until(
             await _drain(server, settings.graceful_timeout)
         finally:
             server.close()
-    await lifespan.shutdown()
+    await lifespan.shutdown(settings.graceful_timeout)
 
 
 async def _unless_stopped(startup: Any, stop: asyncio.Event) -> None:
@@ -137,66 +134,5 @@ async def _drain(server: _core.Server, graceful_timeout: float) -> None:
             await drained.wait()
     if not drained.is_set() and server.cancel_running():
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await drained.wait()
-
-
-@contextlib.contextmanager
-def running_loop(kind: str) -> Any:
-    """A new event loop, current in this thread, closed at the end as `asyncio.run` closes it."""
-    loop = new_loop(kind)
-    asyncio.set_event_loop(loop)
-    try:
-        yield loop
-    finally:
-        try:
-            _cancel_leftovers(loop)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-
-
-def new_loop(kind: str) -> asyncio.AbstractEventLoop:
-    """An event loop of the given kind; ``auto`` is uvloop where it is installed."""
-    if kind == "uvloop" or (kind == "auto" and importlib.util.find_spec("uvloop") is not None):
-        try:
-            import uvloop
-        except ImportError as error:
-            if kind == "uvloop":
-                raise importer.TargetError(
-                    f"--loop uvloop: it cannot be imported ({error})", hint="install it: pip install uvloop"
-                ) from None
-        else:
-            return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
-
-
-def run_to_end(loop: asyncio.AbstractEventLoop, main: Any) -> None:
-    """Run ``main`` to its end. A request that raises SystemExit or KeyboardInterrupt ends itself, not the server."""
-    task = loop.create_task(main)
-    while not task.done():
-        try:
-            loop.run_until_complete(task)
-        except (SystemExit, KeyboardInterrupt) as error:
-            if task.done():
-                raise
-            _core.write_log("error", f"{type(error).__name__} was raised by the application and is ignored")
-    task.result()
-
-
-def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
-    """Tasks that the application has left running, such as background work."""
-    leftovers = asyncio.all_tasks(loop)
-    for task in leftovers:
-        task.cancel()
-    if leftovers:
-        ended, stubborn = loop.run_until_complete(asyncio.wait(leftovers, timeout=_LAST_WORDS_SECONDS))
-        for task in ended:
-            if not task.cancelled():
-                task.exception()  # seen: a failure on the way out is of no more use to anybody
-        if stubborn:
-            _core.write_log(
-                "warning", f"{len(stubborn)} tasks ignore that they were cancelled and are given up"
-            )

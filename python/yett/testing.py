@@ -1,7 +1,7 @@
 """A real server for tests, in a thread of the test's own process.
 
-    with yett.testing.serve(app) as server:
-        httpx.get(server.url + "/")
+with yett.testing.serve(app) as server:
+    httpx.get(server.url + "/")
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _core
+from . import loops as _loops
 from . import server as _server
 
 
@@ -61,12 +62,13 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         try:
-            with _server.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
+            with _loops.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
                 self._stop_serving = asyncio.Event()
-                _server.run_to_end(
-                    self._loop, _server.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set)
+                _loops.run_to_end(
+                    self._loop,
+                    _server.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),
                 )
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self.failure = error
         finally:
             self.ready.set()

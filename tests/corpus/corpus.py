@@ -60,7 +60,9 @@ def _apply(entry: Entry, directive: str, value: bytes) -> None:
             entry.raw += part * int(count)
         case "request":
             method, target, version, end = value.split(b" ")
-            entry.requests.append(Request(method, target, version, {b"keep-alive": True, b"close": False}[end]))
+            entry.requests.append(
+                Request(method, target, version, {b"keep-alive": True, b"close": False}[end])
+            )
         case "refuse":
             entry.refuse = int(value)
         case "field" if request:

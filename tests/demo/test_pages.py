@@ -68,7 +68,11 @@ def test_static_files(get, name, content_type):
 
 
 def test_pathsend_and_early_hints_where_offered(get):
-    response = get("/", extensions=["http.response.pathsend", "http.response.early_hint"])
+    offered = ["http.response.pathsend", "http.response.early_hint"]
+    assert len(get("/", extensions=offered).messages) == 2, (
+        "hints are for browsers: other clients may not expect them"
+    )
+    response = get("/", extensions=offered, headers=[(b"sec-fetch-mode", b"navigate")])
     hint, start, pathsend = response.messages
     assert hint["type"] == "http.response.early_hint"
     assert b"<style.css>; rel=preload; as=style" in hint["links"]

@@ -1,7 +1,9 @@
 """A client that sends exactly the bytes it is told, and reads responses strictly."""
 
+import json
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 from .server import PATIENCE_SECONDS
 
@@ -21,18 +23,28 @@ class Response:
         assert len(values) <= 1, f"{name} occurs {len(values)} times"
         return values[0] if values else None
 
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.body)
+
 
 class Client:
     """One connection. Reading fails after a patience that only a hang exhausts."""
 
-    def __init__(self, address: int | str, *, receive_buffer: int | None = None) -> None:
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    def __init__(self, address: int | str | tuple[str, int], *, receive_buffer: int | None = None) -> None:
+        """`address`: a port of 127.0.0.1, the path of a unix socket, or (host, port)."""
+        if isinstance(address, int):
+            address = ("127.0.0.1", address)
+        if isinstance(address, str):
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE_SECONDS)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.connect(address if isinstance(address, str) else ("127.0.0.1", address))
-        if family == socket.AF_INET:
+        self.socket.connect(address)
+        if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
 
@@ -44,6 +56,16 @@ class Client:
         lines = [f"GET {path} HTTP/1.1", "Host: test", *fields, "", ""]
         self.send("\r\n".join(lines).encode("latin-1"))
         return self.response()
+
+    def request(self, method: str, path: str, *fields: str, body: bytes = b"") -> Response:
+        """Send a whole request over HTTP/1.1, its length given, and read the response."""
+        self.begin(method, path, *fields, f"Content-Length: {len(body)}")
+        self.send(body)
+        return self.response(method=method)
+
+    def begin(self, method: str, path: str, *fields: str) -> None:
+        """Send the head of a request over HTTP/1.1 and nothing more."""
+        self.send("\r\n".join([f"{method} {path} HTTP/1.1", "Host: test", *fields, "", ""]).encode("latin-1"))
 
     def finish_sending(self) -> None:
         """Send FIN; reading goes on."""
@@ -78,6 +100,10 @@ class Client:
             data += chunk
         return data
 
+    def head(self) -> str:
+        """The head of a response and nothing more."""
+        return self._until(b"\r\n\r\n").decode("latin-1")
+
     def read(self, length: int) -> bytes:
         """Exactly `length` bytes. EOFError if there are fewer."""
         while len(self._buffer) < length:
@@ -91,11 +117,13 @@ class Client:
         if (coding := response.header("transfer-encoding")) is not None:
             assert coding == "chunked"
             assert response.header("content-length") is None
+            chunks = []
             while size := int(self._until(b"\r\n"), 16):
-                response.body += self.read(size)
+                chunks.append(self.read(size))
                 assert self.read(2) == b"\r\n"
             while (line := self._until(b"\r\n")) != b"\r\n":
                 response.trailers.append(self._field(line.decode("latin-1")[:-2]))
+            response.body = b"".join(chunks)
         elif (length := response.header("content-length")) is not None:
             response.body = self.read(int(length))
         else:

@@ -21,6 +21,7 @@ class ServerProcess:
     def __init__(self, arguments: list[str], cwd: Path, env: dict[str, str] | None = None, **popen) -> None:
         self._log: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self.folder = cwd
         self.process = subprocess.Popen(
             [sys.executable, "-m", "yett", *arguments],
             cwd=cwd,
@@ -110,10 +111,22 @@ class ServerProcess:
 
 
 def start_server(
-    folder: Path, source: str, *options: str, target: str = "app:app", env: dict[str, str] | None = None, **popen
+    folder: Path,
+    source: str,
+    *options: str,
+    target: str = "app:app",
+    env: dict[str, str] | None = None,
+    **popen,
 ) -> ServerProcess:
     """Write `source` to app.py in `folder` and serve it on a free port; ready when this returns."""
     (folder / "app.py").write_text(textwrap.dedent(source))
+    return start_target(target, *options, folder=folder, env=env, **popen)
+
+
+def start_target(
+    target: str, *options: str, folder: Path, env: dict[str, str] | None = None, **popen
+) -> ServerProcess:
+    """Serve `target`, found from `folder`, on a free port; ready when this returns."""
     bind = [] if any(option in ("-b", "--bind") for option in options) else ["--bind", "127.0.0.1:0"]
     server = ServerProcess([target, *bind, *options], cwd=folder, env=env, **popen)
     try:

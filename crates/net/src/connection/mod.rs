@@ -111,6 +111,9 @@ pub struct Connection {
     /// Bytes were moved since the deadline was last set.
     progressed: bool,
     lingered: usize,
+    /// The connection ends although the client was not done sending: closing it now would reset it, and the reset could
+    /// overtake the response.
+    cut_off: bool,
     /// What the kernel still held for a client that is behind, when that was last looked at.
     untaken: u32,
     peer: Peer,
@@ -149,6 +152,7 @@ impl Connection {
             half_close_told: false,
             progressed: false,
             lingered: 0,
+            cut_off: false,
             untaken: 0,
             peer: new.peer,
         })
@@ -200,10 +204,11 @@ impl Connection {
     }
 
     /// Whether the client is owed something: a request has begun to arrive, is being answered, or its answer is on its
-    /// way.
+    /// way (also in the sense that a client which is still sending might not get to see it).
     #[must_use]
     pub fn is_busy(&self) -> bool {
         !self.output.is_empty()
+            || (self.phase == Phase::Lingering && self.cut_off)
             || (self.phase == Phase::Open
                 && (self.h1.in_exchange() || self.h1.in_head() || !self.input.is_empty()))
     }

@@ -220,6 +220,7 @@ impl Connection {
 
     pub(super) fn refuse(&mut self, error: RequestError, stamp: &Stamp<'_>) -> Step {
         self.forget_body();
+        self.cut_off = true;
         if self.h1.response_started() {
             // Half a response is out: nothing that could follow would be understood.
             self.abort();

@@ -84,6 +84,7 @@ impl Connection {
     fn finish_exchange(&mut self) {
         self.forget_body();
         self.progressed = true;
+        self.cut_off = !self.h1.request_complete();
         match self.h1.finish_exchange() {
             Next::KeepAlive | Next::Discard => {}
             Next::Close => self.begin_close(),

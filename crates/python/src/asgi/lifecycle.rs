@@ -275,7 +275,6 @@ impl Driver {
     pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         self.draining.set(true);
         self.watch_listeners(false);
-        self.drained_callback.replace(Some(callback));
         let tokens = self.slots.borrow().tokens();
         let mut result = Ok(());
         for token in tokens {
@@ -284,12 +283,14 @@ impl Driver {
             }
             result = result.and(self.settle(py, token));
         }
+        // Set only now: looking at all connections after each of them would take the square of their number.
+        self.drained_callback.replace(Some(callback));
         result.and(self.check_drained(py))
     }
 
     /// Tells whoever drains when nothing is left.
     pub fn check_drained(&self, py: Python<'_>) -> PyResult<()> {
-        if !self.draining.get()
+        if self.drained_callback.borrow().is_none()
             || !self.running.borrow().is_empty()
             || self.slots.borrow().iter().any(|slot| slot.connection.is_busy())
         {

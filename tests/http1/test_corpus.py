@@ -1,0 +1,204 @@
+"""The corpus of raw requests (tests/corpus) through a running server: whole, cut at every byte, and byte by byte.
+
+A piece must reach the parser by itself. Over a unix socket that can be known: the kernel counts what the server has not
+read yet (`TIOCOUTQ`).
+"""
+
+import array
+import fcntl
+import json
+import termios
+import time
+from collections import deque
+
+import pytest
+
+from corpus.corpus import Entry, Request, entries
+from support import Client, Response
+from support.server import PATIENCE_SECONDS
+
+RECORDER = """
+    import json
+
+    calls = 0
+
+    async def app(scope, receive, send):
+        global calls
+        if scope["path"] == "/calls":
+            body = b"%d" % calls
+            calls = 0
+        else:
+            calls += 1
+            body, more = b"", True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                body += message["body"]
+                more = message["more_body"]
+        text = lambda value: value.decode("latin-1")
+        seen = {
+            "method": scope["method"],
+            "version": scope["http_version"],
+            "raw_path": text(scope["raw_path"]),
+            "query": text(scope["query_string"]),
+            "headers": [[text(name), text(value)] for name, value in scope["headers"]],
+            "body": text(body),
+            "trailers": "http.response.trailers" in scope["extensions"],
+        }
+        headers = [(b"x-seen", json.dumps(seen).encode())]  # a header: HEAD gets it too
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body if scope["path"] == "/calls" else b""})
+"""
+
+ENTRIES = list(entries())
+# Where a long entry is cut: its structure is at its ends, the middle is filling.
+WHOLE_UP_TO = 400
+# Connections at a time: below the backlog of any kernel.
+BATCH = 100
+
+
+@pytest.fixture(scope="module")
+def server(serve_module):
+    # Two addresses of one server, so that everything also goes over TCP.
+    return serve_module(RECORDER, "--lifespan", "off", "--bind", "127.0.0.1:0", "--bind", "unix:s")
+
+
+@pytest.fixture(scope="module")
+def path(server) -> str:
+    return str(server.folder / "s")
+
+
+@pytest.fixture
+def calls(server):
+    """How often the application was called since the last time that was asked."""
+
+    def ask() -> int:
+        with Client(server.port) as client:
+            return int(client.get("/calls").body)
+
+    ask()
+    return ask
+
+
+def wait_until_read(client: Client) -> None:
+    """Wait until the server has read all that was sent over a unix socket."""
+    unread = array.array("i", [0])
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while fcntl.ioctl(client.socket, termios.TIOCOUTQ, unread) == 0 and unread[0]:
+        assert time.monotonic() < patience, "the server does not read"
+        time.sleep(0)
+
+
+def cuts(entry: Entry) -> list[int]:
+    length = len(entry.raw)
+    if length <= WHOLE_UP_TO:
+        return list(range(1, length))
+    return [*range(1, WHOLE_UP_TO // 2), *range(length - WHOLE_UP_TO // 2, length)]
+
+
+def check(client: Client, entry: Entry) -> None:
+    """All has been sent: read what comes back, and compare."""
+    for request in entry.requests:
+        response = client.response(method=request.method.decode(), final=True)
+        check_request(request, response)
+    client.finish_sending()
+    if entry.refuse is not None:
+        response = client.response(final=True)
+        assert (response.status, response.header("connection")) == (entry.refuse, "close"), entry.name
+        assert 10 < len(response.body) < 100
+    assert client.rest() == b""
+
+
+def check_request(request: Request, response: Response) -> None:
+    seen = json.loads(response.header("x-seen"))
+    text = lambda value: value.decode("latin-1")  # noqa: E731
+    assert response.status == 200
+    assert seen["method"] == text(request.method)
+    assert seen["version"] == text(request.version)
+    assert seen["headers"] == [[text(name).lower(), text(value)] for name, value in request.fields or []]
+    assert seen["body"] == text(request.body)
+    if "path" in request.parts:
+        assert seen["raw_path"] == text(request.parts["path"])
+    if "query" in request.parts:
+        assert seen["query"] == text(request.parts["query"])
+    if request.target.startswith(b"/"):
+        path, _, query = text(request.target).partition("?")
+        assert (seen["raw_path"], seen["query"]) == (path, query)
+    if "te" in request.parts:
+        assert seen["trailers"] == (request.parts["te"] == b"trailers" and request.version == b"1.1")
+    connection = response.header("connection")
+    if request.version == b"1.0":
+        assert connection == ("keep-alive" if request.keep_alive else "close")
+    else:
+        assert connection == (None if request.keep_alive else "close")
+
+
+def test_the_corpus_is_as_large_as_it_should_be():
+    assert len(ENTRIES) >= 150
+    assert sum(entry.refuse is not None for entry in ENTRIES) >= 75
+    assert sum(not entry.refuse for entry in ENTRIES) >= 75
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_whole(server, entry):
+    with Client(server.port) as client:
+        client.send(entry.raw)
+        check(client, entry)
+
+
+def test_the_application_is_never_called_for_what_is_refused(path, calls):
+    begun = set()
+    for entry in ENTRIES:
+        with Client(path) as client:
+            client.send(entry.raw)
+            check(client, entry)
+        if calls() != len(entry.requests):
+            begun.add(entry.name)
+    # A body that begins well and breaks off: the application is already reading it.
+    assert {name for name in begun if "cut-off" not in name} == {"body-absent", "chunk-last-with-other-bytes"}
+
+
+def test_in_two_pieces_cut_at_every_byte(path):
+    jobs = deque((entry, at) for entry in ENTRIES for at in cuts(entry))
+    assert len(jobs) > 10_000
+    while jobs:
+        batch = [(*jobs.popleft(), Client(path)) for _ in range(min(BATCH, len(jobs)))]
+        for entry, at, client in batch:
+            client.send(entry.raw[:at])
+        for entry, at, client in batch:
+            wait_until_read(client)
+            client.send(entry.raw[at:])
+        for entry, at, client in batch:
+            try:
+                check(client, entry)
+            except (AssertionError, EOFError, TypeError) as error:
+                raise AssertionError(f"{entry.name} cut at {at}: {error}") from error
+            client.close()
+
+
+def test_byte_by_byte(path):
+    shorter = [entry for entry in ENTRIES if len(entry.raw) <= WHOLE_UP_TO]
+    clients = [(entry, Client(path)) for entry in shorter]
+    for at in range(max(len(entry.raw) for entry in shorter)):
+        sending = [(entry, client) for entry, client in clients if at < len(entry.raw)]
+        for entry, client in sending:
+            client.send(entry.raw[at : at + 1])
+        for _, client in sending:
+            wait_until_read(client)
+    for entry, client in clients:
+        try:
+            check(client, entry)
+        except (AssertionError, EOFError, TypeError) as error:
+            raise AssertionError(f"{entry.name} byte by byte: {error}") from error
+        client.close()
+
+
+def test_over_tcp_in_small_segments(server):
+    """As networks cut: the kernel decides what arrives together."""
+    for entry in ENTRIES:
+        with Client(server.port) as client:
+            for at in range(0, min(len(entry.raw), WHOLE_UP_TO), 7):
+                client.send(entry.raw[at : min(at + 7, WHOLE_UP_TO)])
+            client.send(entry.raw[WHOLE_UP_TO:])
+            check(client, entry)

@@ -1,0 +1,44 @@
+"""What a process uses, as Linux tells it."""
+
+import os
+from pathlib import Path
+
+
+def resident_kib(pid: int) -> int:
+    """Memory in use now, in KiB."""
+    return _status(pid, "VmRSS")
+
+
+def peak_resident_kib(pid: int) -> int:
+    """The most memory that was in use since the start (or `forget_peak`), in KiB."""
+    return _status(pid, "VmHWM")
+
+
+def forget_peak(pid: int) -> None:
+    """Let `peak_resident_kib` begin anew (proc(5): clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time used since the start, in user and system mode."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def signals_pending(pid: int) -> bool:
+    """Whether a signal was sent that the process has not taken note of."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [line.split()[1] for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    return any(int(mask, 16) for mask in masks)
+
+
+def open_files(pid: int) -> int:
+    """How many descriptors are open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _status(pid: int, key: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    raise AssertionError(f"/proc/{pid}/status has no {key}")
