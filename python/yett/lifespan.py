@@ -58,7 +58,13 @@ class Lifespan:
     def _judge_early_end(self, task: asyncio.Task[None]) -> None:
         """The application has ended without an answer."""
         error = None if task.cancelled() else task.exception()
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            # It knows well that it is being started, and does not want to be.
+            raise LifespanError(
+                f"the application's start-up failed: {summary(error)}", application_traceback(error)
+            )
         if self._mode == "auto":
+            # ASGI lifespan: an exception means that the protocol is not supported, and the server goes on.
             reason = summary(error) if error else "it returned"
             _core.write_log("info", f"the application does not take part in the lifespan protocol ({reason})")
             return

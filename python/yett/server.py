@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _core, importer, interface
 from .lifespan import Lifespan
-from .loops import LAST_WORDS_SECONDS, run_to_end, running_loop
+from .loops import LAST_WORDS_SECONDS, run_to_end, running_loop, wait_for_threads
 
 
 class ListenError(OSError):
@@ -24,8 +24,12 @@ class AccessLogError(OSError):
     """The access log cannot be opened (exit code 2)."""
 
 
-def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None:
-    """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM."""
+def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> None:
+    """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM.
+
+    ``own_process``: the process exists for serving. It says where it serves, and does not wait without a limit for
+    threads that the application has left at work.
+    """
     # Before the import of the application: who made a mistake in an option need not wait for it.
     try:
         _core.check_access_log(settings)
@@ -44,12 +48,15 @@ def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None
             loop.add_reader(signals.fileno(), on_signal)
 
             def started() -> None:
-                if announce:
+                if own_process:
                     for listener in listeners:
                         _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
 
             run_to_end(loop, serve_until(stop, application, listeners, settings, started))
             loop.remove_reader(signals.fileno())
+            if own_process:
+                # In here: a second signal still ends the process at once.
+                wait_for_threads(settings.graceful_timeout)
     finally:
         for listener in listeners:
             listener.close()
@@ -58,13 +65,15 @@ def serve(app: Any, settings: _core.Settings, *, announce: bool = False) -> None
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[_core.StopSignals]:
     # The handlers of `StopSignals` also call those before them, and Python's own would raise KeyboardInterrupt in
-    # whichever request happens to run.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # whichever request happens to run. They stay in place when nobody listens any more: both are put back.
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with _core.StopSignals() as signals:
             yield signals
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def open_listeners(settings: _core.Settings) -> list[_core.Listener]:

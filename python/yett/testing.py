@@ -56,14 +56,13 @@ class _Thread(threading.Thread):
         super().__init__(name="yett-testing", daemon=True)
         self._serve_arguments = (application, listeners, settings)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_serving: asyncio.Event | None = None  # `_stop` is a method of Thread until 3.12
+        self._stop_serving = asyncio.Event()  # `_stop` is a method of Thread until 3.12
         self.ready = threading.Event()
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         try:
             with _loops.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
-                self._stop_serving = asyncio.Event()
                 _loops.run_to_end(
                     self._loop,
                     _server.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),
@@ -74,7 +73,9 @@ class _Thread(threading.Thread):
             self.ready.set()
 
     def stop(self) -> None:
-        if self._loop is not None and self._stop_serving is not None:
+        if self._loop is None:
+            self._stop_serving.set()  # nobody waits for it yet
+        else:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._stop_serving.set)
         self.join()

@@ -193,3 +193,8 @@ def test_an_application_that_ends_its_lifespan_early_goes_on_serving(serve):
         assert client.get().body == b"hello"
     assert server.stop() == 0
     assert "ERROR" not in server.log
+
+
+def test_an_application_that_exits_at_start_up_is_not_served(tmp_path):
+    error = fails_to_start(tmp_path, 'await receive()\nraise SystemExit("no database")')
+    assert "the application's start-up failed: SystemExit: no database" in error

@@ -9,7 +9,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{Mode, OFlags, SeekFrom};
 
 use crate::ffi;
 use crate::socket::{Outcome, Socket};
@@ -21,8 +21,11 @@ pub const KEEP_BY_REFERENCE: usize = 16 * 1024;
 /// Pieces offered to one `writev`.
 const SLICES: usize = 32;
 
-/// The most that one `sendfile` moves, so that one fast client of a large file does not keep the thread.
+/// The most that one `sendfile` moves.
 const FILE_SLICE: usize = 256 * 1024;
+
+/// What one turn may write, so that one fast client of a large body does not keep the thread.
+const MOVED_PER_TURN: usize = 1024 * 1024;
 
 /// Bytes that somebody else owns (an object of the application), kept alive until they have been written.
 pub type Shared = Box<dyn AsRef<[u8]> + Send>;
@@ -44,7 +47,9 @@ impl FilePart {
     /// # Errors
     /// It cannot be opened, or is no regular file.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        // Not blocking: a FIFO without a writer would hold up the thread. To a regular file it means nothing.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(
@@ -93,7 +98,7 @@ pub enum Flush {
     Yield,
     /// The connection is gone.
     Gone,
-    /// A file ended before its promised length: the response cannot be completed.
+    /// A file ended before its promised length, or cannot be read: the response cannot be completed.
     ShortFile,
 }
 
@@ -191,17 +196,17 @@ impl OutQueue {
         if self.queue.is_empty() {
             return self.flush_tail(socket);
         }
-        let mut files = 0;
+        let mut moved = 0;
         while let Some(front) = self.queue.front_mut() {
+            if moved >= MOVED_PER_TURN {
+                return Flush::Yield;
+            }
             if let Segment::File(part) = front {
-                if files == 4 {
-                    return Flush::Yield;
-                }
-                files += 1;
                 let count = usize::try_from(part.count).unwrap_or(usize::MAX).min(FILE_SLICE);
                 match socket.send_file(part.file.as_fd(), part.offset, count) {
-                    Outcome::Moved(0) => return Flush::ShortFile,
+                    Outcome::Moved(0) | Outcome::Unreadable => return Flush::ShortFile,
                     Outcome::Moved(n) => {
+                        moved += n;
                         part.offset += n as u64;
                         part.count -= (n as u64).min(part.count);
                         self.pending -= (n as u64).min(self.pending);
@@ -215,9 +220,12 @@ impl OutQueue {
                 continue;
             }
             match self.write_run(socket) {
-                Outcome::Moved(n) => self.advance(n),
+                Outcome::Moved(n) => {
+                    moved += n;
+                    self.advance(n);
+                }
                 Outcome::WouldBlock => return Flush::Blocked,
-                Outcome::Gone => return Flush::Gone,
+                Outcome::Gone | Outcome::Unreadable => return Flush::Gone,
             }
         }
         self.queue = VecDeque::new();
@@ -238,7 +246,7 @@ impl OutQueue {
                     }
                 }
                 Outcome::WouldBlock => return Flush::Blocked,
-                Outcome::Gone => return Flush::Gone,
+                Outcome::Gone | Outcome::Unreadable => return Flush::Gone,
             }
         }
         self.tail = Vec::new();
@@ -403,6 +411,15 @@ mod tests {
         let mut came = [0; 5];
         peer.read_exact(&mut came).unwrap();
         assert_eq!(&came, b"short");
+    }
+
+    #[test]
+    fn a_fifo_is_refused_and_does_not_block() {
+        let path = std::env::temp_dir().join(format!("yett-fifo-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert_eq!(FilePart::open(&path).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -13,6 +13,9 @@ use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, Soc
 use crate::ffi;
 use crate::socket::{Socket, is_exhaustion};
 
+/// Clients in a row that gave up while they waited and are passed over in one call.
+const PASSED_OVER: usize = 64;
+
 /// Where a listener listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -178,7 +181,8 @@ impl Listener {
     /// # Errors
     /// Only what is wrong with the listener itself: a client that gave up while it waited is passed over.
     pub fn accept(&self) -> io::Result<Accepted> {
-        loop {
+        // Bounded: a policy that forbids accepting (EPERM) would fail for ever.
+        for _ in 0..PASSED_OVER {
             match rustix::net::acceptfrom_with(&self.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
                 Ok((fd, peer)) => {
                     let peer =
@@ -205,6 +209,7 @@ impl Listener {
                 }
             }
         }
+        Ok(Accepted::Empty)
     }
 
     /// Removes the socket file, if we made it and it is still the same one.

@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     WouldBlock,
     /// The connection is gone (reset, broken pipe, timed out, …).
     Gone,
+    /// The file that was to be sent cannot be read.
+    Unreadable,
 }
 
 impl Socket {
@@ -56,7 +58,13 @@ impl Socket {
     #[cfg(target_os = "linux")]
     pub(crate) fn send_file(&self, file: BorrowedFd<'_>, offset: u64, count: usize) -> Outcome {
         let mut offset = offset;
-        outcome(rustix::fs::sendfile(&self.0, file, Some(&mut offset), count))
+        match rustix::fs::sendfile(&self.0, file, Some(&mut offset), count) {
+            // sendfile(2): these speak of the file, all others of the socket.
+            Err(Errno::IO | Errno::INVAL | Errno::OVERFLOW | Errno::SPIPE | Errno::BADF) => {
+                Outcome::Unreadable
+            }
+            result => outcome(result),
+        }
     }
 
     /// Sends `count` bytes of `file` from `offset` on, through a buffer: this system's `sendfile` differs.
@@ -66,7 +74,7 @@ impl Socket {
         match rustix::io::pread(file, spare_capacity(&mut block), offset) {
             Ok(0) => Outcome::Moved(0),
             Ok(_) => self.write(&block),
-            Err(_) => Outcome::Gone,
+            Err(_) => Outcome::Unreadable,
         }
     }
 

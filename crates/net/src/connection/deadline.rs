@@ -5,7 +5,7 @@ use std::time::Duration;
 use yett_proto::error::RequestError;
 use yett_proto::h1::Stamp;
 
-use super::{Connection, Phase, Step};
+use super::{Connection, OUTPUT_HIGH_WATER, Phase, Step};
 use crate::clock::Millis;
 use crate::table::Token;
 use crate::timer::{Deadlines, NEVER};
@@ -48,21 +48,38 @@ pub(super) enum Waiting {
     Linger,
 }
 
+fn after(since: Millis, allowed: Duration) -> Millis {
+    since.saturating_add(u64::try_from(allowed.as_millis()).unwrap_or(NEVER))
+}
+
 impl Connection {
     /// Notes what is being waited for now, and makes sure that `deadlines` bring it up. Call after every turn and
     /// every response.
     pub fn settle(&mut self, token: Token, now: Millis, timeouts: &Timeouts, deadlines: &mut Deadlines) {
+        // The head of the next request may begin while the last response is still on its way: it has a clock of its own.
+        // (Above the mark it is we who do not read on.)
+        let in_head = self.phase == Phase::Open
+            && !self.h1.in_exchange()
+            && !self.input.is_empty()
+            && self.output.pending() < OUTPUT_HIGH_WATER;
+        self.head_began = in_head.then(|| self.head_began.unwrap_or(now));
         let waiting = match self.phase {
             Phase::Lingering | Phase::Done => Waiting::Linger,
             _ if !self.output.is_empty() => Waiting::Write,
             _ if self.awaits_response() && !self.body_wanted => Waiting::Application,
             _ if self.h1.in_exchange() && !self.h1.request_complete() => Waiting::Body,
             _ if self.awaits_response() => Waiting::Application,
-            _ if self.h1.in_head() => Waiting::Head,
+            _ if self.head_began.is_some() => Waiting::Head,
             _ => Waiting::Idle,
         };
-        // A head's time runs from its first byte, and lingering's from FIN, whatever arrives.
-        let extends = self.progressed && !matches!(waiting, Waiting::Head | Waiting::Linger);
+        let extends = match waiting {
+            // Only what is taken shows that a response is taken, and only what is given that a body comes.
+            Waiting::Write => self.took,
+            Waiting::Body => self.gave,
+            Waiting::Idle => self.took || self.gave,
+            // A head's time runs from its first byte, and lingering's from FIN, whatever arrives.
+            Waiting::Head | Waiting::Linger | Waiting::Application => false,
+        };
         if waiting != self.waiting || extends {
             self.since = now;
             self.waiting = waiting;
@@ -70,16 +87,19 @@ impl Connection {
                 self.untaken = self.socket.untaken();
             }
         }
-        self.progressed = false;
+        self.took = false;
+        self.gave = false;
         let allowed = match waiting {
             Waiting::Idle => timeouts.keep_alive,
-            Waiting::Head => timeouts.head,
+            // Its own clock, below.
+            Waiting::Head => Duration::MAX,
             Waiting::Body => timeouts.body,
             Waiting::Write => timeouts.write,
             Waiting::Linger => LINGER,
             Waiting::Application => Duration::MAX,
         };
-        self.deadline = self.since.saturating_add(u64::try_from(allowed.as_millis()).unwrap_or(NEVER));
+        self.head_deadline = self.head_began.map_or(NEVER, |began| after(began, timeouts.head));
+        self.deadline = after(self.since, allowed).min(self.head_deadline);
         deadlines.arm(token, self.deadline, &mut self.armed);
     }
 
@@ -100,7 +120,7 @@ impl Connection {
             return Step::Wait;
         }
         match self.waiting {
-            Waiting::Head => self.refuse(RequestError::HeadTimeout, stamp),
+            _ if self.head_deadline <= now => self.refuse(RequestError::HeadTimeout, stamp),
             Waiting::Body if self.awaits_response() => self.refuse(RequestError::BodyTimeout, stamp),
             Waiting::Idle | Waiting::Body => {
                 self.begin_close();
@@ -120,7 +140,7 @@ impl Connection {
                 self.phase = Phase::Done;
                 Step::Close
             }
-            Waiting::Application => Step::Wait,
+            Waiting::Application | Waiting::Head => Step::Wait,
         }
     }
 

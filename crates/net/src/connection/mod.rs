@@ -108,8 +108,15 @@ pub struct Connection {
     ended: bool,
     /// `Step::HalfClosed` was reported for the current exchange.
     half_close_told: bool,
-    /// Bytes were moved since the deadline was last set.
-    progressed: bool,
+    /// Since the deadline was last set, the client has taken bytes of a response.
+    took: bool,
+    /// Since the deadline was last set, the client has given bytes, or begun to be waited for.
+    gave: bool,
+    /// When the first byte of a request arrived whose head is not complete.
+    head_began: Option<Millis>,
+    head_deadline: Millis,
+    /// The server ends: the connection is closed as soon as it is idle.
+    draining: bool,
     lingered: usize,
     /// The connection ends although the client was not done sending: closing it now would reset it, and the reset could
     /// overtake the response.
@@ -150,7 +157,11 @@ impl Connection {
             peer_closed: false,
             ended: false,
             half_close_told: false,
-            progressed: false,
+            took: false,
+            gave: false,
+            head_began: None,
+            head_deadline: NEVER,
+            draining: false,
             lingered: 0,
             cut_off: false,
             untaken: 0,
@@ -197,6 +208,12 @@ impl Connection {
         self.readable || !self.input.is_empty() || self.phase == Phase::Done
     }
 
+    /// Whether FIN is sent, and what the client still sends is thrown away.
+    #[must_use]
+    pub fn is_lingering(&self) -> bool {
+        self.phase == Phase::Lingering
+    }
+
     /// Whether it is over: to be dropped.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -210,6 +227,9 @@ impl Connection {
         !self.output.is_empty()
             || (self.phase == Phase::Lingering && self.cut_off)
             || (self.phase == Phase::Open
-                && (self.h1.in_exchange() || self.h1.in_head() || !self.input.is_empty()))
+                && ((self.draining && self.readable)
+                    || self.h1.in_exchange()
+                    || self.h1.in_head()
+                    || !self.input.is_empty()))
     }
 }

@@ -110,6 +110,9 @@ impl Connection {
                 continue;
             }
             if !self.readable {
+                if self.draining && inbox.bytes.len() == inbox.start && !self.h1.in_exchange() {
+                    self.begin_close();
+                }
                 return Step::Wait;
             }
             if inbox.read_budget == 0 {
@@ -119,14 +122,14 @@ impl Connection {
                 Outcome::Moved(0) => self.ended = true,
                 Outcome::Moved(n) => {
                     inbox.read_budget = inbox.read_budget.saturating_sub(n);
-                    self.progressed = true;
+                    self.gave = true;
                     // A short read has emptied a stream socket (epoll(7)); after FIN one more read is needed to see it.
                     if n < READ_SIZE && !self.peer_closed {
                         self.readable = false;
                     }
                 }
                 Outcome::WouldBlock => self.readable = false,
-                Outcome::Gone => self.phase = Phase::Done,
+                Outcome::Gone | Outcome::Unreadable => self.phase = Phase::Done,
             }
         }
     }
@@ -202,7 +205,7 @@ impl Connection {
         while self.readable && self.lingered < LINGER_BYTES {
             inbox.bytes.clear();
             match self.socket.read(&mut inbox.bytes, READ_SIZE) {
-                Outcome::Moved(0) | Outcome::Gone => {
+                Outcome::Moved(0) | Outcome::Gone | Outcome::Unreadable => {
                     self.phase = Phase::Done;
                     return Step::Close;
                 }
@@ -249,7 +252,7 @@ impl Connection {
     pub fn want_body(&mut self) {
         if !self.body_wanted {
             self.body_wanted = true;
-            self.progressed = true;
+            self.gave = true;
             let h1 = &mut self.h1;
             self.output.append(|out| h1.send_continue(out));
         }

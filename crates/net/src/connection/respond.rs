@@ -83,7 +83,7 @@ impl Connection {
 
     fn finish_exchange(&mut self) {
         self.forget_body();
-        self.progressed = true;
+        self.took = true;
         self.cut_off = !self.h1.request_complete();
         match self.h1.finish_exchange() {
             Next::KeepAlive | Next::Discard => {}
@@ -103,12 +103,13 @@ impl Connection {
         }
     }
 
-    /// From now on responses say that the connection will be closed; an idle connection is closed at once.
+    /// From now on responses say that the connection will be closed, and an idle connection is closed by its next turn,
+    /// which the driver gives it soon: a request that has arrived, but was not read yet, is answered first.
     pub fn drain(&mut self) {
+        self.draining = true;
         self.h1.set_draining();
-        if !self.is_busy() {
-            self.begin_close();
-        }
+        // One read tells whether there is anything.
+        self.readable = true;
     }
 
     pub(super) fn begin_close(&mut self) {
@@ -136,7 +137,7 @@ impl Connection {
         } else {
             Flush::Blocked
         };
-        self.progressed |= self.output.pending() != before;
+        self.took |= self.output.pending() != before;
         match flush {
             Flush::Empty if self.phase == Phase::Closing => {
                 self.phase = if self.ended {

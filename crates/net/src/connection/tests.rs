@@ -291,8 +291,10 @@ fn a_client_that_takes_nothing_is_cut_and_one_that_takes_little_is_not() {
 fn draining_closes_what_is_idle_and_lets_the_rest_finish() {
     let mut idle = Harness::new();
     idle.connection.drain();
-    idle.connection.flush();
+    assert!(idle.connection.is_busy(), "nobody knows yet whether a request has arrived");
+    idle.turn(|_, _| {});
     assert_eq!(idle.client_reads(10), "");
+    assert!(!idle.connection.is_busy());
     let mut busy = Harness::new();
     busy.arrives(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     busy.connection.drain();
@@ -301,6 +303,52 @@ fn draining_closes_what_is_idle_and_lets_the_rest_finish() {
     let text = busy.client_reads(4096);
     assert!(text.contains("connection: close\r\n") && text.ends_with("last"), "{text}");
     assert_eq!(busy.client_reads(10), "");
+}
+
+#[test]
+fn draining_answers_a_request_that_has_arrived_and_was_not_read_yet() {
+    let mut harness = Harness::new();
+    harness.client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    harness.connection.drain();
+    let steps = harness.turn(|connection, _| respond(connection, b"in time"));
+    assert!(steps.contains(&Step::Request), "{steps:?}");
+    assert!(harness.client_reads(4096).ends_with("in time"));
+    assert_eq!(harness.client_reads(10), "");
+}
+
+#[test]
+fn the_end_of_a_body_is_known_with_its_last_byte_also_at_the_high_water_mark() {
+    for extra in [0, 1, 1000] {
+        let mut harness = Harness::new();
+        let length = BODY_HIGH_WATER + extra;
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(harness.arrives(head.as_bytes()), [Step::Request, Step::Wait]);
+        let body = vec![b'x'; length];
+        harness.arrives(&body[..1000]);
+        harness.arrives(&body[1000..]);
+        let (body, ended) = harness.connection.take_body();
+        assert_eq!((body.len(), ended), (length, true));
+        harness.answer(b"");
+        // And the connection is ready for the next request.
+        assert_eq!(harness.arrives(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), [Step::Request, Step::Wait]);
+    }
+}
+
+#[test]
+fn bytes_of_the_next_head_do_not_pass_for_reading_the_response() {
+    let mut harness = Harness::new();
+    harness.arrives(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    respond(&mut harness.connection, &vec![b'x'; 8 * 1024 * 1024]);
+    harness.connection.flush();
+    harness.settle();
+    let mut told = None;
+    for byte in b"GET / HTTP/1.1\r\nHost: xxxxxxxxxx" {
+        told = told.or(harness.pass(1_000));
+        if told.is_none() {
+            harness.arrives(&[*byte]);
+        }
+    }
+    assert_eq!(told, Some(Step::Close), "the write timeout of 30 s");
 }
 
 #[test]

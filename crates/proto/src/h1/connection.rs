@@ -295,9 +295,10 @@ impl Connection {
         self.in_exchange && !(self.request_complete() && self.response_complete())
     }
 
-    /// The body of the current request is fully received, or there is none.
+    /// The body of the current request is fully received, or there is none; also if its [`Event::End`] is still due, so
+    /// that nobody who has the last byte waits for more.
     pub fn request_complete(&self) -> bool {
-        !self.failed && !matches!(self.receiving, Receiving::Length(_) | Receiving::Chunked(_))
+        !self.failed && !matches!(self.receiving, Receiving::Length(1..) | Receiving::Chunked(_))
     }
 
     /// The trailers of the current request, without those that a trailer section may not have; once, after

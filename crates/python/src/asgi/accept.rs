@@ -6,7 +6,7 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use yett_net::listener::{Accepted, NewConnection};
 use yett_net::timer::NEVER;
-use yett_net::{Connection, Listener, Token, clock};
+use yett_net::{Address, Connection, Listener, Token, clock};
 
 use super::awaitable::disconnected;
 use super::driver::{Driver, Slot};
@@ -114,24 +114,26 @@ impl Driver {
             failed = Some(error);
         }
         if let Some(error) = failed {
-            log::error(&format!("a connection was dropped: the reactor cannot take it: {error}"));
+            log::error(&format!("a new connection: {error}"));
         }
     }
 
     /// The addresses of a connection as the scope has them.
     pub fn addresses(&self, py: Python<'_>, token: Token) -> PyResult<Rc<Addresses>> {
-        let addresses = {
+        // Copied out: making Python objects may run the collector, and with it code that comes back here.
+        let (peer, local, actual) = {
             let slots = self.slots.borrow();
             let listeners = self.listeners.borrow();
             let Some(slot) = slots.get(token) else { return Err(disconnected()) };
             if let Some(addresses) = &slot.addresses {
                 return Ok(Rc::clone(addresses));
             }
-            let local = listeners.get(slot.listener).map(|listening| listening.listener.address());
-            let actual =
-                local.filter(|local| local.is_wildcard()).and_then(|_| slot.connection.local_address());
-            Rc::new(Addresses::new(py, slot.connection.peer(), local, actual)?)
+            let local = listeners.get(slot.listener).map(|listening| listening.listener.address().clone());
+            let wildcard = local.as_ref().is_some_and(Address::is_wildcard);
+            let actual = if wildcard { slot.connection.local_address() } else { None };
+            (slot.connection.peer(), local, actual)
         };
+        let addresses = Rc::new(Addresses::new(py, peer, local.as_ref(), actual)?);
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
             slot.addresses = Some(Rc::clone(&addresses));
         }
@@ -147,6 +149,10 @@ impl Driver {
                  files: ulimit -n, LimitNOFILE=)"
             ));
         }
+        self.arm_resumption();
+    }
+
+    fn arm_resumption(&self) {
         let mut deadlines = self.deadlines.borrow_mut();
         deadlines.arm(Token::from_u64(RESUME_ACCEPTING), clock::now() + PAUSE_MS, &mut { NEVER });
         if let Some(at) = deadlines.next_alarm(false)
@@ -158,8 +164,13 @@ impl Driver {
 
     /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.
     pub fn resume_accepting(&self) {
-        if self.accepting_paused.replace(false) && !self.draining.get() {
-            self.watch_listeners(true);
+        if !self.accepting_paused.replace(false) || self.draining.get() {
+            return;
+        }
+        self.watch_listeners(true);
+        if self.listeners.borrow().iter().any(|listening| !listening.watched) {
+            self.accepting_paused.set(true);
+            self.arm_resumption();
         }
     }
 }

@@ -171,16 +171,22 @@ impl Pending {
         let callbacks = std::mem::take(&mut state.borrow_mut().callbacks);
         let before = callbacks.len();
         let mut kept = Vec::with_capacity(before);
+        let mut failed = Ok(());
         for callback in callbacks {
-            if !function.eq(&callback.function)? {
-                kept.push(callback);
+            match function.eq(&callback.function) {
+                Ok(true) => {}
+                Ok(false) => kept.push(callback),
+                Err(error) => {
+                    failed = Err(error);
+                    kept.push(callback);
+                }
             }
         }
         let removed = before - kept.len();
         let mut state = state.borrow_mut();
         kept.append(&mut state.callbacks);
         state.callbacks = kept;
-        Ok(removed)
+        failed.map(|()| removed)
     }
 
     /// As `Future.cancel`: the waiting task is resumed through the loop, since it may be the one that is running.

@@ -25,8 +25,8 @@ use super::awaitable::Pending;
 use super::exchange::{Exchange, Inner};
 use super::scope::{Addresses, Scopes};
 use super::task::Tasks;
-use crate::access_log;
 use crate::ffi::Ready;
+use crate::{access_log, log};
 
 /// After so many microseconds a tick leaves the rest to the next one, so that the application's own sockets and timers
 /// get their turn (design, section 4, rule 7).
@@ -75,11 +75,13 @@ pub struct Driver {
     /// The connection whose turn it is: what is written to it goes out at the end of the turn.
     turn: Cell<Option<Token>>,
     in_tick: Cell<bool>,
+    /// When the tick under way leaves the rest to the next, in microseconds.
+    tick_ends: Cell<u64>,
     /// Tasks may be started eagerly in this tick.
     pub eager: Cell<bool>,
     /// `call_soon(tick)` is under way.
     scheduled: Cell<bool>,
-    /// The bound method `tick`, for `call_soon`.
+    /// The bound method `tick_again`, for `call_soon`.
     pub tick_callback: RefCell<Option<Py<PyAny>>>,
     #[allow(clippy::vec_box)] // the box itself is what is handed to an exchange and comes back
     spare_heads: RefCell<Vec<Box<ResponseHead>>>,
@@ -124,6 +126,7 @@ impl Driver {
             unfinished: RefCell::default(),
             turn: Cell::new(None),
             in_tick: Cell::new(false),
+            tick_ends: Cell::new(0),
             eager: Cell::new(false),
             scheduled: Cell::new(false),
             tick_callback: RefCell::default(),
@@ -138,11 +141,24 @@ impl Driver {
 
     // ---- a tick ----
 
+    /// The loop has seen news in the reactor.
+    ///
+    /// # Errors
+    /// As [`Driver::tick_again`].
+    pub fn tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        if self.scheduled.get() {
+            // A tick is in the loop's queue already and will find the same. Two kinds of calls that each asked for
+            // another would multiply, and keep the loop from everything else.
+            return Ok(());
+        }
+        self.tick_again(py)
+    }
+
     /// Does what there is to do, within bounds, and asks to be called again if anything is left.
     ///
     /// # Errors
     /// What escapes an application's task (`SystemExit`, `KeyboardInterrupt`), and failures of the reactor.
-    pub fn tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+    pub fn tick_again(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
         self.scheduled.set(false);
         self.eager.set(self.tasks.eager_now(py)?);
         let outer = self.in_tick.replace(true);
@@ -158,7 +174,7 @@ impl Driver {
     }
 
     fn do_tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
-        let began = clock::now_micros();
+        self.tick_ends.set(clock::now_micros() + TICK_MICROS);
         let mut turns = self.unfinished.take();
         let mut events = self.events.take().unwrap_or_default();
         let polled = self.reactor.poll(&mut events, Some(0));
@@ -175,14 +191,22 @@ impl Driver {
                 }
             }
         }
+        // An outer loop that is edge-triggered does not tell again.
+        let more = events.is_full();
         self.events.set(Some(events));
-        polled?;
+        if more {
+            self.schedule(py)?;
+        }
+        if let Err(error) = polled {
+            self.unfinished.borrow_mut().extend(turns);
+            return Err(error.into());
+        }
         let mut turns = turns.into_iter();
         let mut result = Ok(());
         // The first is always served, so that there is progress however slow the applications are.
         for token in turns.by_ref() {
             result = self.take_turn(py, token);
-            if result.is_err() || clock::now_micros() - began >= TICK_MICROS {
+            if result.is_err() || self.tick_is_over() {
                 break;
             }
         }
@@ -191,6 +215,10 @@ impl Driver {
             self.on_alarm(py)?;
         }
         result
+    }
+
+    fn tick_is_over(&self) -> bool {
+        clock::now_micros() >= self.tick_ends.get()
     }
 
     fn note(&self, token: Token, readiness: Readiness) {
@@ -251,7 +279,8 @@ impl Driver {
                     break;
                 }
             };
-            if result.is_err() {
+            if result.is_err() || (step == Step::Request && self.tick_is_over()) {
+                self.unfinished.borrow_mut().push(token);
                 break;
             }
         }
@@ -261,9 +290,6 @@ impl Driver {
             slot.connection.end_turn(&mut inbox);
         }
         self.inbox.set(Some(inbox));
-        if result.is_err() {
-            self.unfinished.borrow_mut().push(token);
-        }
         result.and(self.settle(py, token))
     }
 
@@ -276,6 +302,11 @@ impl Driver {
             let connection = &mut slot.connection;
             let stalled = connection.output_pending() >= OUTPUT_HIGH_WATER;
             let flush = connection.flush();
+            if flush == Flush::ShortFile {
+                log::error(
+                    "a file ended before its promised length, or could not be read: the response was cut off",
+                );
+            }
             if connection.is_done() {
                 drop(slots);
                 return self.close(py, token);
@@ -283,7 +314,9 @@ impl Driver {
             let drained = connection.output_pending() <= OUTPUT_LOW_WATER;
             room = drained && slot.exchange.is_some();
             // A pipelining client that had stopped reading may go on now.
-            again = flush == Flush::Yield || (stalled && drained && slot.exchange.is_none());
+            again = flush == Flush::Yield
+                || (stalled && drained && slot.exchange.is_none())
+                || (connection.is_lingering() && connection.has_news());
             let mut deadlines = self.deadlines.borrow_mut();
             connection.settle(token, clock::now(), &self.options.timeouts, &mut deadlines);
             if let Some(at) = deadlines.next_alarm(false) {
@@ -365,10 +398,11 @@ impl Driver {
             connection.want_body();
             connection.has_news()
         });
+        let Some(news) = news else { return Ok(()) };
         if self.turn.get() == Some(token) {
             return Ok(());
         }
-        if news == Some(true) {
+        if news {
             self.turn_later(py, token)?;
         }
         self.settle(py, token)

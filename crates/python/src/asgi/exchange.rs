@@ -45,6 +45,8 @@ pub struct Inner {
     pub connection: Cell<Option<Token>>,
     /// The client has sent FIN: it may still read, but it sends nothing more.
     pub half_closed: Cell<bool>,
+    /// `receive()` has said that the client has left.
+    pub told_disconnect: Cell<bool>,
     /// `receive()` has given the end of the body.
     pub body_ended: Cell<bool>,
     pub response: Cell<Response>,
@@ -86,6 +88,7 @@ impl Inner {
             driver,
             connection: Cell::new(Some(connection)),
             half_closed: Cell::new(false),
+            told_disconnect: Cell::new(false),
             body_ended: Cell::new(false),
             response: Cell::new(Response::NotStarted),
             promised_trailers: Cell::new(false),

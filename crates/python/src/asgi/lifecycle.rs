@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use pyo3::exceptions::PyBaseExceptionGroup;
 use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{PyBaseExceptionGroup, PyException, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use yett_net::{Inbox, Token};
@@ -34,6 +34,18 @@ impl Driver {
 
     /// A request has come: makes its scope and starts its task.
     pub fn begin_exchange(self: &Rc<Self>, py: Python<'_>, token: Token, inbox: &Inbox) -> PyResult<()> {
+        let begun = self.try_begin_exchange(py, token, inbox);
+        if let Err(error) = &begun
+            && error.is_instance_of::<PyException>(py)
+        {
+            // Not the application's doing (no memory, an odd task factory), and nobody is left who would answer.
+            log::error(&format!("a request could not be started\n{}", log::traceback(py, error).trim_end()));
+            return self.close(py, token);
+        }
+        begun
+    }
+
+    fn try_begin_exchange(self: &Rc<Self>, py: Python<'_>, token: Token, inbox: &Inbox) -> PyResult<()> {
         let head = inbox.head();
         let addresses = self.addresses(py, token)?;
         let scope = self.scopes.make(py, &head, &addresses)?;
@@ -208,7 +220,7 @@ impl Driver {
             Response::Complete => return Ok(()),
             _ if inner.is_disconnected() => return Ok(()),
             // It was told that the client has left, and has stopped: as it should.
-            _ if inner.half_closed.get() => return self.give_up(py, inner),
+            _ if inner.told_disconnect.get() => return self.give_up(py, inner),
             Response::NotStarted => "the application returned without sending a response",
             Response::Started => "the application returned after http.response.start, without a body",
             Response::Streaming => "the application returned before the end of the body (more_body was True)",
@@ -259,8 +271,8 @@ impl Driver {
     /// For messages: which request it was.
     pub fn describe(&self, py: Python<'_>, inner: &Inner) -> String {
         let part = |key: &str| {
-            let scope = inner.scope.borrow();
-            let value = scope.as_ref().and_then(|scope| scope.bind(py).get_item(key).ok().flatten());
+            let scope = inner.scope.borrow().as_ref().map(|scope| scope.clone_ref(py));
+            let value = scope.and_then(|scope| scope.bind(py).get_item(key).ok().flatten());
             value.map_or_else(|| "?".to_owned(), |value| value.to_string())
         };
         // A path may hold decoded control characters, which must not forge a line of the log.
@@ -273,19 +285,22 @@ impl Driver {
     /// No new connections; idle ones are closed; responses say that theirs will be. `callback` is called once when
     /// nothing is left.
     pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        // Who has been let in by the kernel is not turned away.
+        let listeners = self.listeners.borrow().len();
+        for index in 0..listeners {
+            self.accept(index as u64);
+        }
         self.draining.set(true);
         self.watch_listeners(false);
         let tokens = self.slots.borrow().tokens();
-        let mut result = Ok(());
         for token in tokens {
             if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
                 slot.connection.drain();
             }
-            result = result.and(self.settle(py, token));
+            self.turn_later(py, token)?;
         }
-        // Set only now: looking at all connections after each of them would take the square of their number.
         self.drained_callback.replace(Some(callback));
-        result.and(self.check_drained(py))
+        self.check_drained(py)
     }
 
     /// Tells whoever drains when nothing is left.
@@ -364,9 +379,19 @@ fn speaks_of_disconnect(exception: &Bound<'_, PyAny>, budget: &mut u32) -> bool 
                 return true;
             }
         }
-        current = ["__cause__", "__context__"]
-            .iter()
-            .find_map(|name| exception.getattr(*name).ok().filter(|next| !next.is_none()));
+        current = cause(&exception);
     }
     false
+}
+
+/// What led to the exception: its cause, or what was being handled when it was raised, if it merely passes that on.
+fn cause<'py>(exception: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let linked = |name: &str| exception.getattr(name).ok().filter(|next| !next.is_none());
+    // An OSError, or a framework's own word for it, such as Starlette's ClientDisconnect. Any other exception raised
+    // while a disconnect was handled is a mistake of its own.
+    let passes_on = || {
+        exception.is_instance_of::<PyOSError>()
+            || exception.get_type().name().is_ok_and(|name| name.to_string_lossy().contains("Disconnect"))
+    };
+    linked("__cause__").or_else(|| if passes_on() { linked("__context__") } else { None })
 }

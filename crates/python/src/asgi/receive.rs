@@ -47,6 +47,7 @@ pub fn message_at_hand<'py>(py: Python<'py>, exchange: &Inner) -> PyResult<Optio
         return Ok(None);
     }
     if gone || exchange.half_closed.get() {
+        exchange.told_disconnect.set(true);
         let message = PyDict::new(py);
         message.set_item(intern!(py, "type"), intern!(py, "http.disconnect"))?;
         return Ok(Some(message.into_any()));

@@ -90,16 +90,22 @@ impl Server {
         let py = this.py();
         let driver = this.get().driver.get_or_raise()?;
         let tick = this.getattr(intern!(py, "tick"))?;
+        let tick_again = this.getattr(intern!(py, "tick_again"))?;
         driver.watch_listeners(true);
         let fd = driver.reactor.fd().as_raw_fd();
         driver.event_loop.bind(py).call_method1(intern!(py, "add_reader"), (fd, &tick))?;
-        driver.tick_callback.replace(Some(tick.unbind()));
+        driver.tick_callback.replace(Some(tick_again.unbind()));
         Ok(())
     }
 
-    /// Does what there is to do. The loop calls it.
+    /// Does what there is to do. The loop calls it when the reactor has news.
     fn tick(&self, py: Python<'_>) -> PyResult<()> {
         self.driver.get_or_raise()?.tick(py)
+    }
+
+    /// Does what was left over. The loop calls it when the last tick has asked for it.
+    fn tick_again(&self, py: Python<'_>) -> PyResult<()> {
+        self.driver.get_or_raise()?.tick_again(py)
     }
 
     /// Takes no more connections and closes idle ones; calls `callback` when all requests have been answered.

@@ -6,6 +6,7 @@ mod ready;
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3::exceptions::PyRuntimeError;
@@ -155,7 +156,10 @@ pub unsafe fn call_builtin<T: pyo3::PyClass>(
     let this = unsafe { Bound::from_borrowed_ptr(py, this).cast_into_unchecked::<T>() };
     // SAFETY: as above.
     let argument = unsafe { Bound::from_borrowed_ptr_or_opt(py, argument) };
-    match body(&this, argument.as_ref()) {
+    // A panic must not cross into C, which would end the process with everybody's requests.
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&this, argument.as_ref())))
+        .unwrap_or_else(|_| Err(PyRuntimeError::new_err("a bug in Yett: see the message on stderr")));
+    match outcome {
         Ok(result) => result.into_ptr(),
         Err(error) => {
             error.restore(py);
@@ -194,7 +198,7 @@ pub fn construct<'py>(
     keywords: &Bound<'py, PyDict>,
 ) -> Result<Bound<'py, PyAny>, (PyErr, Option<Bound<'py, PyAny>>)> {
     let py = class.py();
-    // SAFETY: a ready class is a live type object whose slots do not change under the GIL; `tp_new` gives an owned
+    // SAFETY: `init` gets an instance of its own class only; a ready class is a live type object whose slots do not change under the GIL; `tp_new` gives an owned
     // reference or sets an exception, `tp_init` gives 0 or sets one; the arguments live for both calls.
     unsafe {
         let slots = &*class.as_type_ptr();
@@ -203,6 +207,10 @@ pub fn construct<'py>(
         };
         let object = new(class.as_type_ptr(), positional.as_ptr(), keywords.as_ptr());
         let object = Bound::from_owned_ptr_or_err(py, object).map_err(|error| (error, None))?;
+        if ffi::PyObject_TypeCheck(object.as_ptr(), class.as_type_ptr()) == 0 {
+            // As `type.__call__`: what `__new__` made is of another class, and its `__init__` is not ours to call.
+            return Ok(object);
+        }
         if init(object.as_ptr(), positional.as_ptr(), keywords.as_ptr()) == 0 {
             Ok(object)
         } else {
