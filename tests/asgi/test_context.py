@@ -4,6 +4,7 @@ import asyncio
 from contextvars import ContextVar, copy_context
 
 import pytest
+
 from support import Client
 from support.asgi import piece, read_body, respond, start
 

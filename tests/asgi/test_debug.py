@@ -1,6 +1,7 @@
 """Development switches of Python: nothing is said that was not there before, and nothing breaks."""
 
 import pytest
+
 from support import Client
 
 APP = """

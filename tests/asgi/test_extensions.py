@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import pytest
+
 from support import Client
 from support.asgi import piece, respond, start
 
@@ -185,7 +186,7 @@ def test_zerocopysend_of_a_pipe_is_refused(connect):
     async def app(scope, receive, send):
         reader, writer = os.pipe()
         await start(send)
-        with pytest.raises(OSError, match="(?i)seek"):
+        with pytest.raises(OSError, match=r"(?i)seek"):
             await send(zerocopysend(reader))
         os.close(reader)
         os.close(writer)

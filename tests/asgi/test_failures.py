@@ -1,6 +1,7 @@
 """Applications that fail: what the client gets, and what the log says, once."""
 
 import pytest
+
 from support import Client
 
 SETUP = """
@@ -40,7 +41,7 @@ def serve_failing(request, serve):
     def start(some, suspend, end):
         source = f"{SETUP}\n    async def send_some(send): {SOME[some]}\n"
         source += f"    async def suspend(): {SUSPEND[suspend]}\n    def end(): {end}\n"
-        return serve(source, "--loop", request.param)
+        return serve(source, "--loop", request.param, "--lifespan", "off")
 
     return start
 

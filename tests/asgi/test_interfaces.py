@@ -4,6 +4,7 @@ import asyncio
 import functools
 
 import pytest
+
 from support.asgi import respond
 
 

@@ -1,6 +1,7 @@
 """What a request leaves behind: nothing. Blocks of memory are counted, so that one object per request is seen."""
 
 import pytest
+
 from support import Client, start_server
 
 APP = """
@@ -175,9 +176,11 @@ def requests(port, shape, count):
 @pytest.mark.parametrize("shape", SHAPES + LEAVING)
 def test_a_thousand_requests_leave_nothing(server, shape):
     requests(server.port, shape, 300)
-    blocks, objects, memory = stats(server.port)
-    requests(server.port, shape, 1000)
-    blocks_after, objects_after, memory_after = stats(server.port)
-    assert blocks_after - blocks < BLOCKS
-    assert objects_after - objects < BLOCKS
-    assert memory_after - memory < MEMORY
+    # What is kept for reuse grows for a while and then no more; a leak grows with every thousand.
+    for _ in range(5):
+        before = stats(server.port)
+        requests(server.port, shape, 1000)
+        blocks, objects, memory = (now - then for then, now in zip(before, stats(server.port), strict=True))
+        if blocks < BLOCKS and objects < BLOCKS and memory < MEMORY:
+            return
+    raise AssertionError(f"a thousand requests left {blocks} blocks, {objects} objects, {memory} bytes")

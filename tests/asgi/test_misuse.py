@@ -5,6 +5,7 @@ import re
 import traceback
 
 import pytest
+
 from support.asgi import Outbox, piece, respond, start
 
 HEAD = {"type": "http.response.start", "status": 200}

@@ -5,6 +5,7 @@ import select
 import threading
 
 import pytest
+
 from support import Client
 from support.asgi import Outbox, piece, read_body, respond, start
 

@@ -1,8 +1,9 @@
-"""The rules of the ASGI specification, as asgion checks them, on both sides: what we give and what applications send."""
+"""The rules of the ASGI specification, as asgion checks them: what we give, and what applications send."""
 
 import asyncio
 
 import pytest
+
 from support.asgi import Outbox, piece, read_body, respond, start
 
 asgion = pytest.importorskip("asgion", reason="asgion needs Python 3.12 or later")

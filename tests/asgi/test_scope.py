@@ -4,6 +4,7 @@ import ast
 import random
 
 import pytest
+
 from support import Client, start_server
 
 # Answers with the scope as a Python literal, and then spoils it as far as it can be spoilt.

@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+
 import yett
 from support import Client
 from support.asgi import Outbox, piece, read_body, respond, start

@@ -10,6 +10,7 @@ import anyio.to_thread
 import pytest
 import sniffio
 import uvloop
+
 from support import Client
 from support.asgi import Outbox, piece, read_body, respond, start
 
