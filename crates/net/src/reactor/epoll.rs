@@ -9,7 +9,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::{ALARM, EVENTS_PER_POLL, Readiness};
+use super::{ALARM, Events, Readiness};
 use crate::clock::{self, Millis};
 
 /// An epoll instance with one timer.
@@ -83,7 +83,7 @@ impl Reactor {
         Ok(())
     }
 
-    /// Collects up to [`EVENTS_PER_POLL`] events. `wait_ms`: 0 returns at once, `None` waits for the first.
+    /// Collects up to [`super::EVENTS_PER_POLL`] events. `wait_ms`: 0 returns at once, `None` waits for the first.
     ///
     /// # Errors
     /// Those of `epoll_wait`; an interrupted wait is an empty result.
@@ -98,50 +98,19 @@ impl Reactor {
     }
 }
 
-/// Room for the events of one poll.
-#[allow(missing_debug_implementations)] // the system's event has none
-pub struct Events {
-    raw: Vec<epoll::Event>,
-}
+/// An event as the system tells it.
+pub(super) type RawEvent = epoll::Event;
 
-impl Default for Events {
-    fn default() -> Self {
-        Self { raw: Vec::with_capacity(EVENTS_PER_POLL) }
-    }
-}
-
-impl Events {
-    /// How many events the last poll returned.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.raw.len()
-    }
-
-    /// Whether the last poll returned nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.raw.is_empty()
-    }
-
-    /// Whether the last poll returned all it may: there is probably more.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.raw.len() >= EVENTS_PER_POLL
-    }
-
-    /// Token and readiness of event `index`, if there are that many.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<(u64, Readiness)> {
-        let event = self.raw.get(index)?;
-        // `Event` is packed: copy the fields, never borrow them.
-        let (flags, data) = (event.flags, event.data);
-        let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
-        let readiness = Readiness {
-            readable: broken || flags.intersects(EventFlags::IN | EventFlags::RDHUP),
-            writable: broken || flags.contains(EventFlags::OUT),
-            peer_closed: broken || flags.contains(EventFlags::RDHUP),
-            hung_up: broken,
-        };
-        Some((data.u64(), readiness))
-    }
+/// Its token and what it says.
+pub(super) fn decode(event: &RawEvent) -> (u64, Readiness) {
+    // `Event` is packed: copy the fields, never borrow them.
+    let (flags, data) = (event.flags, event.data);
+    let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+    let readiness = Readiness {
+        readable: broken || flags.intersects(EventFlags::IN | EventFlags::RDHUP),
+        writable: broken || flags.contains(EventFlags::OUT),
+        peer_closed: broken || flags.contains(EventFlags::RDHUP),
+        hung_up: broken,
+    };
+    (data.u64(), readiness)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::kqueue::{Event, EventFilter, EventFlags, kqueue};
 
-use super::{ALARM, EVENTS_PER_POLL, Readiness};
+use super::{ALARM, Events, Readiness};
 use crate::clock::{self, Millis};
 use crate::ffi;
 
@@ -82,7 +82,7 @@ impl Reactor {
         }
     }
 
-    /// Collects up to [`EVENTS_PER_POLL`] events. `wait_ms`: 0 returns at once, `None` waits for the first.
+    /// Collects up to [`super::EVENTS_PER_POLL`] events. `wait_ms`: 0 returns at once, `None` waits for the first.
     ///
     /// # Errors
     /// Those of `kevent`; an interrupted wait is an empty result.
@@ -101,50 +101,19 @@ impl Reactor {
     }
 }
 
-/// Room for the events of one poll.
-#[allow(missing_debug_implementations)] // the system's event has none
-pub struct Events {
-    raw: Vec<Event>,
-}
+/// An event as the system tells it.
+pub(super) type RawEvent = Event;
 
-impl Default for Events {
-    fn default() -> Self {
-        Self { raw: Vec::with_capacity(EVENTS_PER_POLL) }
-    }
-}
-
-impl Events {
-    /// How many events the last poll returned.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.raw.len()
-    }
-
-    /// Whether the last poll returned nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.raw.is_empty()
-    }
-
-    /// Whether the last poll returned all it may: there is probably more.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.raw.len() >= EVENTS_PER_POLL
-    }
-
-    /// Token and readiness of event `index`, if there are that many.
-    #[must_use]
-    pub fn get(&self, index: usize) -> Option<(u64, Readiness)> {
-        let event = self.raw.get(index)?;
-        let ended = event.flags().contains(EventFlags::EOF);
-        let reading = matches!(event.filter(), EventFilter::Read(_));
-        let readiness = Readiness {
-            readable: reading,
-            writable: !reading,
-            peer_closed: ended && reading,
-            // EOF on the writing side: the peer reads no more.
-            hung_up: ended && !reading,
-        };
-        Some((event.udata() as u64, readiness))
-    }
+/// Its token and what it says.
+pub(super) fn decode(event: &RawEvent) -> (u64, Readiness) {
+    let ended = event.flags().contains(EventFlags::EOF);
+    let reading = matches!(event.filter(), EventFilter::Read(_));
+    let readiness = Readiness {
+        readable: reading,
+        writable: !reading,
+        peer_closed: ended && reading,
+        // EOF on the writing side: the peer reads no more.
+        hung_up: ended && !reading,
+    };
+    (event.udata() as u64, readiness)
 }
