@@ -93,3 +93,25 @@ def test_a_fifo_for_pathsend_is_an_error_and_holds_up_nobody(serve, tmp_path):
         assert client.get("/fifo").status == 500
         assert client.get("/").body == b"fine"
     server.wait_for("is not a file")
+
+
+def test_who_waits_in_send_goes_on_when_another_task_ends_the_response(serve):
+    server = serve(
+        """
+        import asyncio
+
+        async def app(scope, receive, send):
+            large = {"type": "http.response.body", "body": bytes(32_000_000), "more_body": True}
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            waiting = asyncio.ensure_future(send(large))
+            await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b"the end"})
+            await waiting
+            print("went on", flush=True)
+        """,
+        "--lifespan", "off",
+    )  # fmt: skip
+    with Client(server.port) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.wait_for("went on")
+        assert client.response().body.endswith(b"the end")

@@ -443,6 +443,8 @@ impl Driver {
         };
         drop(done);
         self.wake_all_receivers(py, exchange)?;
+        // A second task that waits in `send()` would wait for ever: the connection no longer knows the exchange.
+        self.wake_senders_of(py, exchange)?;
         if self.turn.get() == Some(token) {
             // The turn goes on with the next request, and writes.
             return Ok(());

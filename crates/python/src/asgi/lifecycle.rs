@@ -175,7 +175,11 @@ impl Driver {
     /// The client has taken what was queued.
     pub fn wake_senders(&self, py: Python<'_>, token: Token) -> PyResult<()> {
         let Some(exchange) = self.exchange_of(py, token) else { return Ok(()) };
-        let inner = exchange.get().inner()?;
+        self.wake_senders_of(py, exchange.get().inner()?)
+    }
+
+    /// Whoever waits in `send()` goes on.
+    pub fn wake_senders_of(&self, py: Python<'_>, inner: &Inner) -> PyResult<()> {
         if inner.senders.borrow().is_empty() {
             return Ok(());
         }
