@@ -1,8 +1,11 @@
 """The server shares the loop with the application's own sockets, timers and tasks."""
 
 import asyncio
+import sys
 
 from support import Client
+
+CLIENTS = 32
 
 BUSY = """
 import asyncio
@@ -48,15 +51,17 @@ def test_work_left_over_does_not_multiply(serve):
 
         async def one() -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            for _ in range(60):
+            for _ in range(150):
                 writer.write(request)
                 await reader.readuntil(b"\r\n\r\n")
             writer.close()
 
-        await asyncio.gather(*[one() for _ in range(32)])
+        await asyncio.gather(*[one() for _ in range(CLIENTS)])
 
     asyncio.run(load())
     with Client(server.port) as client:
         longest = int(client.get("/longest").body)
-    # The watcher, one tick of the reader and one that was asked for, and what connections coming and going add.
-    assert longest < 10, f"{longest} calls were queued for one iteration of the loop"
+    # The watcher, one tick of the reader and one that was asked for, and what connections coming and going add; without
+    # eager tasks also a task for each client.
+    limit = 10 if sys.version_info >= (3, 12) else 10 + 2 * CLIENTS
+    assert longest < limit, f"{longest} calls were queued for one iteration of the loop"
