@@ -30,7 +30,9 @@ def hello(request: HttpRequest) -> HttpResponse:
 async def hello_later(request: HttpRequest) -> JsonResponse:
     """An async view: it runs on the server's own event loop."""
     await asyncio.sleep(0.01)
-    return JsonResponse({"hello": request.GET.get("name", "world"), "loop": type(asyncio.get_running_loop()).__module__})
+    return JsonResponse(
+        {"hello": request.GET.get("name", "world"), "loop": type(asyncio.get_running_loop()).__module__}
+    )
 
 
 @require_POST

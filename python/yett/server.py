@@ -38,24 +38,26 @@ def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> N
     listeners = open_listeners(settings)
     try:
         application = load(app, settings)
-        with _stop_signals() as signals, running_loop(settings.loop_kind) as loop:
-            stop = asyncio.Event()
+        with _stop_signals() as signals:
+            with running_loop(settings.loop_kind) as loop:
+                stop = asyncio.Event()
 
-            def on_signal() -> None:
-                signals.read()
-                stop.set()
+                def on_signal() -> None:
+                    signals.read()
+                    stop.set()
 
-            loop.add_reader(signals.fileno(), on_signal)
+                loop.add_reader(signals.fileno(), on_signal)
 
-            def started() -> None:
-                if own_process:
-                    for listener in listeners:
-                        _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
+                def started() -> None:
+                    if own_process:
+                        for listener in listeners:
+                            _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
 
-            run_to_end(loop, serve_until(stop, application, listeners, settings, started))
-            loop.remove_reader(signals.fileno())
+                run_to_end(loop, serve_until(stop, application, listeners, settings, started))
+                loop.remove_reader(signals.fileno())
             if own_process:
-                # In here: a second signal still ends the process at once.
+                # After the loop, which tells the idle threads of `run_in_executor` to end, so that only those at work
+                # are waited for. In here: a second signal still ends the process at once.
                 wait_for_threads(settings.graceful_timeout)
     finally:
         for listener in listeners:
