@@ -1,4 +1,4 @@
-"""Starlette: a page, and server-sent events. Serve it with: yett examples/starlette_app.py (needs: pip install starlette)"""
+"""Starlette: a page, and server-sent events. Serve it with: yett examples/starlette_app.py (pip install starlette)"""
 
 import asyncio
 from collections.abc import AsyncIterator

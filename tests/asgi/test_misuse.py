@@ -117,10 +117,10 @@ CASES = {
         TypeError,
         "'path' must be str, not int",
     ),
-    "pathsend relative": (
-        [HEAD, {"type": "http.response.pathsend", "path": "a"}],
-        ValueError,
-        "must be absolute",
+    "pathsend relative, of nothing": (
+        [HEAD, {"type": "http.response.pathsend", "path": "no-file"}],
+        FileNotFoundError,
+        "no-file",
     ),
     "pathsend of nothing": (
         [HEAD, {"type": "http.response.pathsend", "path": "/no/file"}],

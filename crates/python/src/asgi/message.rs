@@ -152,12 +152,9 @@ impl<'py> Message<'py> {
     /// `path` of `http.response.pathsend`.
     pub fn path(&self) -> PyResult<std::path::PathBuf> {
         let path = self.required(intern!(self.dict.py(), "path"))?;
-        let path: std::path::PathBuf = path.extract().map_err(|_| self.wrong_type("path", "str", &path))?;
-        if path.is_absolute() {
-            Ok(path)
-        } else {
-            Err(PyValueError::new_err(format!("{}: 'path' must be absolute, not {path:?}", self.kind.name())))
-        }
+        // The specification wants it absolute; Starlette passes on what it was given, and its other ways of sending a
+        // file take a relative path, from the working directory.
+        path.extract().map_err(|_| self.wrong_type("path", "str", &path))
     }
 
     /// `file` (descriptor), `offset` and `count` of `http.response.zerocopysend`.
