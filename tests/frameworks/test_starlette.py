@@ -234,6 +234,12 @@ def test_events_end_when_the_client_leaves(server, http, prefix, leave):
     server.wait_for(f"events {name} closed")
 
 
+def test_events_are_closed_although_nobody_else_comes(own_server):
+    server = own_server(APP)
+    leave_within_events(server, "/events", "last", Client.close)
+    server.wait_for("events last closed")
+
+
 def leave_within_events(server, path, name, leave):
     with Client(server.port) as client:
         client.begin("GET", f"{path}?name={name}")

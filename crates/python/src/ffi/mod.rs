@@ -150,22 +150,31 @@ pub unsafe fn call_builtin<T: pyo3::PyClass>(
     argument: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&Bound<'py, T>, Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>>,
 ) -> *mut ffi::PyObject {
-    // SAFETY: by this function's contract.
-    let py = unsafe { Python::assume_attached() };
-    // SAFETY: by this function's contract; the borrow ends before it returns.
-    let this = unsafe { Bound::from_borrowed_ptr(py, this).cast_into_unchecked::<T>() };
-    // SAFETY: as above.
-    let argument = unsafe { Bound::from_borrowed_ptr_or_opt(py, argument) };
-    // A panic must not cross into C, which would end the process with everybody's requests.
-    let outcome = catch_unwind(AssertUnwindSafe(|| body(&this, argument.as_ref())))
-        .unwrap_or_else(|_| Err(PyRuntimeError::new_err("a bug in Yett: see the message on stderr")));
-    match outcome {
-        Ok(result) => result.into_ptr(),
-        Err(error) => {
-            error.restore(py);
-            ptr::null_mut()
+    // Costs next to nothing inside a tick, and tells pyo3 that references may be dropped here and now; otherwise it keeps
+    // them until it is entered the next time, and with them whatever an ended task's exception holds.
+    let attached = Python::try_attach(|py| {
+        // SAFETY: by this function's contract; the borrow ends before it returns.
+        let this = unsafe { Bound::from_borrowed_ptr(py, this).cast_into_unchecked::<T>() };
+        // SAFETY: as above.
+        let argument = unsafe { Bound::from_borrowed_ptr_or_opt(py, argument) };
+        // A panic must not cross into C, which would end the process with everybody's requests.
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(&this, argument.as_ref())))
+            .unwrap_or_else(|_| Err(PyRuntimeError::new_err("a bug in Yett: see the message on stderr")));
+        match outcome {
+            Ok(result) => result.into_ptr(),
+            Err(error) => {
+                error.restore(py);
+                ptr::null_mut()
+            }
         }
-    }
+    });
+    attached.unwrap_or_else(|| {
+        // SAFETY: CPython has called us, so that an exception can be set; the text is static.
+        unsafe {
+            ffi::PyErr_SetString(ffi::PyExc_RuntimeError, c"the interpreter is shutting down".as_ptr());
+        }
+        ptr::null_mut()
+    })
 }
 
 /// Calls `callable(*arguments, **{names[i]: the last arguments})` by vectorcall.
