@@ -148,7 +148,7 @@ def test_a_file_that_does_not_fit_its_content_length(server):
     [
         ("/nonexistent", "FileNotFoundError"),
         ("/tmp", "Error"),
-        ("relative", "ValueError"),
+        ("relative", "FileNotFoundError"),
         ("/dev/zero", "Error"),
     ],
 )
