@@ -33,6 +33,13 @@ pub fn now_micros() -> u64 {
     u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1000
 }
 
+/// The processor time that this process has used, in all its threads, in microseconds.
+#[must_use]
+pub fn processor_micros() -> u64 {
+    let t = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(t.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1000
+}
+
 /// The wall clock, in seconds since 1970.
 #[must_use]
 pub fn unix_seconds() -> u64 {

@@ -3,6 +3,9 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
+// SAFETY: what is a pointer in a system's event is a token that we have put there, a number: nobody follows it.
+unsafe impl Send for crate::reactor::Events {}
+
 /// A descriptor of our own, close-on-exec, for one that is known by number only: inherited (`fd://N`), or of a file
 /// that the application has opened. The original stays open: other code of this process may hold it.
 ///

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | Which sockets have news? | [`reactor`] (epoll or kqueue, nestable in another loop) |
 //! | Where do connections come from? | [`listener`] |
+//! | How many are accepted at a time, and what if no descriptor is left? | [`acceptor`] |
 //! | How is a socket read and written? | `socket` |
 //! | What waits to be written? | [`buffer`] |
+//! | Where does a large request body go? | [`spool`] (memory, then a temporary file) |
 //! | One client, its protocol, its buffers and its deadline | [`connection`] |
 //! | Which connection does a token name? | [`table`] |
 //! | When has somebody waited too long? | [`timer`] |
@@ -16,16 +18,20 @@
 
 #![warn(missing_docs)]
 
+pub mod acceptor;
 pub mod buffer;
 pub mod clock;
 pub mod connection;
+pub mod crew;
 pub mod ffi;
 pub mod listener;
 pub mod reactor;
 mod socket;
+pub mod spool;
 pub mod table;
 pub mod timer;
 
+pub use acceptor::Acceptor;
 pub use connection::{Connection, Inbox, Sent, Step, Timeouts};
 pub use listener::{Address, Listener, Peer};
 pub use reactor::{Events, Reactor, Readiness};

@@ -19,6 +19,24 @@ impl Token {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
+    pub(crate) fn new(generation: u32, index: u32) -> Self {
+        Self { generation, index }
+    }
+
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn generation(self) -> u32 {
+        self.generation
+    }
+
+    /// The generation of the next newcomer. The two highest are left out: `u64::MAX` and its neighbours name the alarm
+    /// and the listeners.
+    pub(crate) fn generation_after(generation: u32) -> u32 {
+        if generation >= u32::MAX - 2 { 0 } else { generation + 1 }
+    }
+
     /// The inverse of [`Token::as_u64`].
     #[must_use]
     #[allow(clippy::cast_possible_truncation)] // both halves are meant
@@ -43,8 +61,7 @@ impl<T> Default for Table<T> {
 impl<T> Table<T> {
     /// Puts in what `make` makes of the token it will have, or nothing if it makes none.
     pub fn insert_with(&mut self, make: impl FnOnce(Token) -> Option<T>) -> Option<Token> {
-        // The two highest generations are left out: `u64::MAX` and its neighbours name the alarm and the listeners.
-        self.generation = if self.generation >= u32::MAX - 2 { 0 } else { self.generation + 1 };
+        self.generation = Token::generation_after(self.generation);
         let generation = self.generation;
         let entry = self.slab.vacant_entry();
         // A table never holds 2³² connections: descriptors are fewer.

@@ -23,11 +23,16 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
+    /// Puts in an entry: `token` comes up at `at`.
+    pub fn push(&mut self, token: Token, at: Millis) {
+        self.heap.push(Reverse((at, token)));
+    }
+
     /// Makes sure that `token` comes up at `deadline` at the latest. `armed` is the connection's own note of its
     /// earliest entry ([`NEVER`] if it has none); it is updated.
     pub fn arm(&mut self, token: Token, deadline: Millis, armed: &mut Millis) {
         if deadline < *armed {
-            self.heap.push(Reverse((deadline, token)));
+            self.push(token, deadline);
             *armed = deadline;
         }
     }

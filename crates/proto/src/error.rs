@@ -126,6 +126,8 @@ impl Error for RequestError {}
 pub enum ResponseError {
     /// Not a final status code: 200 to 599 (RFC 9110 §15).
     BadStatus(u32),
+    /// A reason phrase with a control character (RFC 9112 §4).
+    BadReason,
     /// A field name that is not a token (RFC 9110 §5.1).
     BadName {
         /// The name as the application gave it.
@@ -151,6 +153,7 @@ impl fmt::Display for ResponseError {
             ResponseError::BadStatus(status) => {
                 write!(f, "response status {status} is not a final status code (200 to 599)")
             }
+            ResponseError::BadReason => f.write_str("the reason phrase has a control character"),
             ResponseError::BadName { name } => {
                 write!(f, "response header name \"{}\" is not a token", Escaped(name))
             }

@@ -64,7 +64,7 @@ pub(crate) struct FieldSpan {
 
 /// Spans of a parsed head, relative to the start of the `input` that was given to
 /// [`handle_input`](crate::h1::Connection::handle_input). Scratch memory: one per worker, reused for every request.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct HeadSpans {
     pub(crate) method: Span,
     pub(crate) target: Span,
@@ -95,6 +95,20 @@ impl HeadSpans {
     }
 }
 
+/// A request head that outlives the bytes it came in: for a request that is not handed on at once.
+#[derive(Debug)]
+pub struct StoredHead {
+    spans: HeadSpans,
+    bytes: Vec<u8>,
+}
+
+impl StoredHead {
+    /// The head.
+    pub fn view(&self) -> RequestHead<'_> {
+        self.spans.view(&self.bytes)
+    }
+}
+
 /// A request head.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
@@ -103,6 +117,15 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
+    /// A copy of its own.
+    pub fn store(&self) -> StoredHead {
+        let spans = self.spans;
+        // The field block is the last part of a head that a span speaks of; without fields it is the target or version.
+        let last = [spans.field_block, spans.target, spans.query].map(|span| span.end).into_iter().max();
+        let end = last.unwrap_or(0) as usize;
+        StoredHead { spans: spans.clone(), bytes: self.input.get(..end).unwrap_or(self.input).to_vec() }
+    }
+
     /// The method, as sent (methods are case-sensitive).
     pub fn method(&self) -> &'a [u8] {
         self.spans.method.of(self.input)
@@ -179,6 +202,7 @@ impl<'a> RequestHead<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -191,6 +215,22 @@ mod tests {
         assert_eq!(head.method(), b"GET");
         assert_eq!(head.target(), b"");
         assert_eq!(spans.view(b"").method(), b"");
+    }
+
+    #[test]
+    fn a_stored_head_is_the_same_without_what_came_behind_it() {
+        use crate::h1::Connection;
+        let input = b"POST http://a.example/x?y=1 HTTP/1.1\r\nHost: b\r\nX-Last: value\r\nContent-Length: 4\r\n\r\nbody";
+        let mut spans = HeadSpans::new();
+        let mut connection = Connection::new(std::sync::Arc::default());
+        connection.handle_input(input, &mut spans).unwrap();
+        let head = spans.view(input);
+        let stored = head.store();
+        let copy = stored.view();
+        assert_eq!((copy.method(), copy.path(), copy.query()), (head.method(), head.path(), head.query()));
+        assert!(copy.fields().eq(head.fields()) && copy.rewrites_host());
+        assert_eq!(copy.field_block(), head.field_block());
+        assert!(stored.bytes.len() < input.len() - 4);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::headers::{FieldBlock, is_field_value, list_elements, parse_decimal, t
 #[derive(Default, Clone, Debug)]
 pub struct ResponseHead {
     status: u16,
+    /// The application's own words behind the status code; empty for the registered ones.
+    reason: Vec<u8>,
     fields: FieldBlock,
     content_length: Option<u64>,
     pub(crate) trailers: bool,
@@ -36,6 +38,21 @@ impl ResponseHead {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = ResponseHead { status, fields, ..Self::default() };
+        Ok(())
+    }
+
+    /// Gives the reason phrase, where it is not the registered one: for gateways whose applications choose it
+    /// (PEP 3333). It means nothing to the protocol (RFC 9112 §4).
+    ///
+    /// Error: [`ResponseError::BadReason`] if it holds a control character.
+    pub fn set_reason(&mut self, reason: &[u8]) -> Result<(), ResponseError> {
+        if !is_field_value(reason) {
+            return Err(ResponseError::BadReason);
+        }
+        self.reason.clear();
+        if reason != reason_phrase(self.status).as_bytes() {
+            self.reason.extend_from_slice(reason);
+        }
         Ok(())
     }
 
@@ -85,6 +102,11 @@ impl ResponseHead {
     /// The status code.
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The reason phrase: the application's, else the registered one.
+    pub fn reason(&self) -> &[u8] {
+        if self.reason.is_empty() { reason_phrase(self.status).as_bytes() } else { &self.reason }
     }
 
     /// The Content-Length that the application gave.
@@ -266,6 +288,18 @@ mod tests {
         used.reset(204).unwrap();
         assert_eq!((used.status(), used.content_length(), used.fields().len()), (204, None, 0));
         assert!(!used.has_date && !used.has_server && !used.close && !used.trailers);
+    }
+
+    #[test]
+    fn an_own_reason_replaces_the_registered_one_until_reset() {
+        let mut head = ResponseHead::new();
+        head.reset(404).unwrap();
+        assert_eq!(head.reason(), b"Not Found");
+        head.set_reason(b"No such p\xe4ge").unwrap();
+        assert_eq!(head.reason(), b"No such p\xe4ge");
+        assert_eq!(head.set_reason(b"a\r\nx: y"), Err(ResponseError::BadReason));
+        head.reset(299).unwrap();
+        assert_eq!(head.reason(), b"");
     }
 
     #[test]

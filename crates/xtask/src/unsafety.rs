@@ -6,7 +6,7 @@ use crate::source::lines_with_word;
 
 /// Crates that may have unsafe leaf files, with how the files (or folders) are called. All other crates
 /// forbid unsafe code.
-const LEAVES: &[(&str, &[&str])] = &[("python", &["ffi"]), ("net", &["ffi", "socket"])];
+const LEAVES: &[(&str, &[&str])] = &[("python", &["ffi"]), ("net", &["ffi", "socket", "ownership"])];
 
 /// How far above its `unsafe` the reason may begin: a statement that is broken over a few lines has its
 /// comment above the first.

@@ -56,6 +56,16 @@ impl Connection {
     /// Notes what is being waited for now, and makes sure that `deadlines` bring it up. Call after every turn and
     /// every response.
     pub fn settle(&mut self, token: Token, now: Millis, timeouts: &Timeouts, deadlines: &mut Deadlines) {
+        if let Some(at) = self.await_next(now, timeouts) {
+            deadlines.push(token, at);
+        }
+    }
+
+    /// The first half of [`Connection::settle`], for drivers whose deadlines many threads share: notes what is being
+    /// waited for now. `Some`: the caller must give the deadlines an entry for then. That is rarely so (see
+    /// [`crate::timer`]).
+    #[must_use]
+    pub fn await_next(&mut self, now: Millis, timeouts: &Timeouts) -> Option<Millis> {
         // The head of the next request may begin while the last response is still on its way: it has a clock of its own.
         // (Above the mark it is we who do not read on.)
         let in_head = self.phase == Phase::Open
@@ -100,7 +110,17 @@ impl Connection {
         };
         self.head_deadline = self.head_began.map_or(NEVER, |began| after(began, timeouts.head));
         self.deadline = after(self.since, allowed).min(self.head_deadline);
-        deadlines.arm(token, self.deadline, &mut self.armed);
+        if self.deadline < self.armed {
+            self.armed = self.deadline;
+            return Some(self.deadline);
+        }
+        None
+    }
+
+    /// For a driver that did not hear of the timer entry itself, but only that it has come up: what it was set for.
+    #[must_use]
+    pub fn armed_for(&self) -> Millis {
+        self.armed
     }
 
     /// Whether a timer entry that was set for `at` is the one that counts.
@@ -132,8 +152,7 @@ impl Connection {
                     return Step::Wait;
                 }
                 // Closing would leave the rest in the kernel's buffer, to be offered for minutes.
-                self.socket.reset_on_close();
-                self.phase = Phase::Done;
+                self.give_up();
                 Step::Close
             }
             Waiting::Linger => {
@@ -144,10 +163,23 @@ impl Connection {
         }
     }
 
+    /// The client takes nothing any more: the connection is dropped, without offering it the rest for minutes.
+    pub fn give_up(&mut self) {
+        self.socket.reset_on_close();
+        self.phase = Phase::Done;
+    }
+
+    /// The body that the application waits for does not come: answers 408, if a response can still begin, and ends the
+    /// connection. For drivers whose threads wait themselves.
+    pub fn time_out_body(&mut self, stamp: &Stamp<'_>) -> RequestError {
+        self.refuse(RequestError::BodyTimeout, stamp);
+        RequestError::BodyTimeout
+    }
+
     /// Whether the client has taken anything of a response since that was last looked at. A socket becomes writable
     /// only when a good part of the kernel's buffer is free, which may be megabytes: a client that reads slowly, but
     /// reads, would look dead.
-    fn client_takes(&mut self) -> bool {
+    pub fn client_takes(&mut self) -> bool {
         let before = std::mem::replace(&mut self.untaken, self.socket.untaken());
         self.untaken < before
     }

@@ -10,6 +10,7 @@
 //! | What comes in, and when does reading stop? | `receive` |
 //! | How is a response queued, written, and the connection closed? | `respond` |
 //! | Who is waited for, and how long? | `deadline` |
+//! | How does a thread wait for one client? | `wait` (not in an event loop) |
 //!
 //! Back-pressure is the absence of reading: while the body buffer is full, or a response is in progress, nothing is
 //! read, TCP's window fills, and the client waits. Readiness is edge-triggered, so the connection remembers it.
@@ -20,6 +21,7 @@ mod respond;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod wait;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use deadline::Waiting;
 pub use deadline::Timeouts;
 pub use receive::Inbox;
 pub use respond::Sent;
+pub use wait::Wait;
 
 /// Request body bytes held for an application that has not asked for them yet; above it, reading stops.
 pub const BODY_HIGH_WATER: usize = 64 * 1024;

@@ -37,6 +37,12 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// Lets the turn go on beyond the work of one, after [`Step::Yield`]: for a driver that has nothing else to do.
+    pub fn renew_turn(&mut self) {
+        self.read_budget = READ_PER_TURN;
+        self.request_budget = REQUESTS_PER_TURN;
+    }
+
     /// The head that [`Step::Request`] spoke of; valid until the next call of [`Connection::advance`].
     #[must_use]
     pub fn head(&self) -> RequestHead<'_> {
@@ -59,8 +65,7 @@ impl Connection {
         inbox.start = 0;
         inbox.head = 0;
         inbox.bytes.clear();
-        inbox.read_budget = READ_PER_TURN;
-        inbox.request_budget = REQUESTS_PER_TURN;
+        inbox.renew_turn();
         if !self.input.is_empty() {
             inbox.spare = std::mem::replace(&mut inbox.bytes, std::mem::take(&mut self.input));
         }

@@ -1,5 +1,7 @@
 //! The way out: a response is queued piece by piece, and written as far as the client takes it.
 
+use std::io;
+
 use yett_proto::h1::{BodyEnd, Frame, Next, Stamp};
 use yett_proto::headers::FieldBlock;
 use yett_proto::response::ResponseHead;
@@ -122,6 +124,24 @@ impl Connection {
     #[must_use]
     pub fn output_pending(&self) -> u64 {
         self.output.pending()
+    }
+
+    /// Bytes of responses that the client has not taken and that are held in memory, not in files.
+    #[must_use]
+    pub fn output_in_memory(&self) -> u64 {
+        self.output.in_memory()
+    }
+
+    /// If more than `memory` bytes of responses are held in memory for a client that is behind, moves them into a
+    /// temporary file without a name, which never becomes larger than `limit` bytes, and is gone when all that is in
+    /// it has been sent. Whether at most `memory` bytes are held in memory afterwards; if not, the client must be
+    /// waited for.
+    ///
+    /// # Errors
+    /// The file cannot be made or written (no space, no descriptors). The response is as good as before: what is not
+    /// in the file remains in memory.
+    pub fn spool_output(&mut self, memory: u64, limit: u64) -> io::Result<bool> {
+        self.output.spool(memory, limit)
     }
 
     /// Writes what is queued, as far as the client takes it, and closes what is to be closed.

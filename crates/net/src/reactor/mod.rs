@@ -15,6 +15,8 @@ mod system;
 #[path = "kqueue.rs"]
 mod system;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+
 pub use system::Reactor;
 
 /// The token that [`Reactor::poll`] reports when the alarm went off.
@@ -75,13 +77,21 @@ impl Events {
     }
 }
 
+impl Reactor {
+    /// Whether a poll would return at once with something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        let fd = self.fd();
+        let mut watched = [PollFd::new(&fd, PollFlags::IN)];
+        rustix::event::poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
     use std::os::unix::net::{UnixListener, UnixStream};
-
-    use rustix::event::{PollFd, PollFlags, Timespec};
 
     use super::*;
     use crate::clock;
@@ -141,11 +151,7 @@ mod tests {
     #[test]
     fn an_outer_loop_sees_its_descriptor_become_readable() {
         let reactor = Reactor::new().unwrap();
-        let readable = || {
-            let fd = reactor.fd();
-            let mut watched = [PollFd::new(&fd, PollFlags::IN)];
-            rustix::event::poll(&mut watched, Some(&Timespec::default())).unwrap() == 1
-        };
+        let readable = || reactor.has_events();
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         reactor.add_stream(&ours, 1).unwrap();
         poll(&reactor, 0);

@@ -99,7 +99,7 @@ impl Connection {
         if !self.may_respond() || self.version == Version::Http10 || !(102..=199).contains(&status) {
             return false;
         }
-        push_status_line(out, status);
+        push_status_line(out, status, reason_phrase(status).as_bytes());
         push_fields(out, fields, is_connection_field);
         out.extend_from_slice(b"\r\n");
         true
@@ -131,7 +131,7 @@ impl Connection {
         /// Room for the status line and the fields that are ours.
         const OWN_FIELDS: usize = 192;
         out.reserve(head.fields().as_bytes().len() + OWN_FIELDS);
-        push_status_line(out, head.status());
+        push_status_line(out, head.status(), head.reason());
         out.extend_from_slice(head.fields().as_bytes());
         if let Some(length) = content_length {
             out.extend_from_slice(b"content-length: ");
@@ -248,7 +248,7 @@ impl Connection {
     /// A whole response with a line of text.
     fn push_plain(&mut self, status: u16, text: &str, stamp: &Stamp<'_>, out: &mut Vec<u8>) {
         self.sending = Sending::Complete;
-        push_status_line(out, status);
+        push_status_line(out, status, reason_phrase(status).as_bytes());
         out.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\ncontent-length: ");
         push_decimal(out, text.len() as u64 + 1);
         out.extend_from_slice(b"\r\n");
@@ -267,15 +267,15 @@ impl Connection {
 }
 
 /// Always HTTP/1.1: a server says the highest version it speaks (RFC 9110 §2.5).
-fn push_status_line(out: &mut Vec<u8>, status: u16) {
-    if status == 200 {
+fn push_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
+    if status == 200 && reason == b"OK" {
         out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
         return;
     }
     out.extend_from_slice(b"HTTP/1.1 ");
     push_decimal(out, u64::from(status));
     out.push(b' ');
-    out.extend_from_slice(reason_phrase(status).as_bytes());
+    out.extend_from_slice(reason);
     out.extend_from_slice(b"\r\n");
 }
 

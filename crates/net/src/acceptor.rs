@@ -1,0 +1,236 @@
+//! How connections come in, and what happens when no descriptor is left for them.
+//!
+//! Accepting is bounded: a call takes at most [`ACCEPTS_PER_CALL`] connections and leaves the rest to the next poll,
+//! since listeners are level-triggered. When the descriptors run out, accepting *pauses*: no listener is watched, so
+//! that the queue that cannot be emptied does not keep the reactor busy. The pause ends with [`Acceptor::resume`], which
+//! the driver calls whenever it has closed a connection and when the entry [`RESUME_ACCEPTING`] comes up.
+//!
+//! What a person must be told is returned as [`Notice`]s; the driver logs them.
+
+use std::fmt;
+use std::io;
+use std::ops::DerefMut;
+use std::os::fd::AsFd;
+
+use crate::clock::{self, Millis};
+use crate::listener::{Accepted, Address, Listener, NewConnection};
+use crate::reactor::Reactor;
+use crate::table::Token;
+use crate::timer::Deadlines;
+
+/// The reactor's tokens from here on name listeners, in their order; a connection's generation never gets there.
+pub const FIRST_LISTENER: u64 = u64::MAX - 1024;
+
+/// The token under which the end of a pause in accepting stands among the deadlines.
+pub const RESUME_ACCEPTING: u64 = FIRST_LISTENER - 1;
+
+/// Connections accepted from one listener in one call: as many as a poll brings events, so that newcomers do not keep
+/// those who are connected waiting.
+pub const ACCEPTS_PER_CALL: usize = 64;
+
+/// How long accepting pauses without descriptors, if none is closed before: other code of the process may free some.
+const PAUSE_MS: Millis = 1000;
+
+/// What the person who runs the server must be told. Its text is a line of the log, at level error.
+#[derive(Debug)]
+pub enum Notice {
+    /// No descriptor is left, and accepting pauses. Told once, until a queue has been emptied again.
+    Exhausted(io::Error),
+    /// A listener cannot be accepted from and is not watched any more.
+    ListenerFailed(Address, io::Error),
+    /// The reactor has refused to watch a listener, or to stop watching it.
+    CannotWatch(Address, io::Error),
+    /// The alarm for the end of a pause could not be set: the pause ends when a connection is closed.
+    NoAlarm(io::Error),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted(error) => write!(
+                f,
+                "cannot accept connections: {error}; accepting pauses until one is closed (raise the limit on open \
+                 files: ulimit -n, LimitNOFILE=)"
+            ),
+            Self::ListenerFailed(_, error) => {
+                write!(f, "a listener has failed and is given up: {error}")
+            }
+            Self::CannotWatch(address, error) => write!(f, "cannot watch {address}: {error}"),
+            Self::NoAlarm(error) => write!(f, "cannot set the alarm: {error}"),
+        }
+    }
+}
+
+/// A listener and whether the reactor watches it.
+#[derive(Debug)]
+struct Listening {
+    listener: Listener,
+    watched: bool,
+}
+
+/// The listeners of one driver. All calls must be given the same reactor and the same deadlines.
+#[derive(Debug)]
+pub struct Acceptor {
+    listeners: Vec<Listening>,
+    /// Accepting pauses for want of descriptors.
+    paused: bool,
+    exhaustion_told: bool,
+    /// No pause is ended any more.
+    stopped: bool,
+}
+
+impl Acceptor {
+    /// None of them is watched yet.
+    #[must_use]
+    pub fn new(listeners: Vec<Listener>) -> Self {
+        let listeners =
+            listeners.into_iter().map(|listener| Listening { listener, watched: false }).collect();
+        Self { listeners, paused: false, exhaustion_told: false, stopped: false }
+    }
+
+    /// Where listener `index` listens; `None` if there is none of that number, or not any more.
+    #[must_use]
+    pub fn address(&self, index: usize) -> Option<&Address> {
+        self.listeners.get(index).map(|listening| listening.listener.address())
+    }
+
+    /// Whether accepting pauses: [`Acceptor::resume`] has something to do. For drivers that share an acceptor, to note it
+    /// outside and spare the lock.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused && !self.stopped
+    }
+
+    /// Watches all listeners.
+    #[must_use]
+    pub fn start(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        self.watch(true, reactor)
+    }
+
+    /// Takes what waits at the listener that `token` (as the reactor has reported it) names, up to
+    /// [`ACCEPTS_PER_CALL`] connections; the rest is reported again. Does nothing if the listener is not watched.
+    ///
+    /// `admit` is given each connection and the number of its listener. `deadlines` is called only if a pause begins,
+    /// and never while `admit` runs: so `admit` may use, or lock, the same ones.
+    #[must_use]
+    pub fn accept<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        token: u64,
+        reactor: &Reactor,
+        deadlines: impl FnOnce() -> D,
+        mut admit: impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
+        let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index else { return Vec::new() };
+        let Some(listening) = self.listeners.get_mut(index).filter(|listening| listening.watched) else {
+            return Vec::new();
+        };
+        for _ in 0..ACCEPTS_PER_CALL {
+            match listening.listener.accept() {
+                Ok(Accepted::Connection(new)) => admit(new, index),
+                Ok(Accepted::Empty) => {
+                    self.exhaustion_told = false;
+                    break;
+                }
+                Ok(Accepted::Exhausted(error)) => return self.pause(error, reactor, &mut deadlines()),
+                Err(error) => {
+                    // Failure means that it is not watched any more, which is what is wanted.
+                    let _ = reactor.remove(listening.listener.as_fd());
+                    listening.watched = false;
+                    return vec![Notice::ListenerFailed(listening.listener.address().clone(), error)];
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Ends a pause, if there is one: a descriptor has become free, or it is time to see whether one has.
+    ///
+    /// Watches every listener again, also one that had failed: it is given up anew if it still fails.
+    #[must_use]
+    pub fn resume<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: impl FnOnce() -> D,
+    ) -> Vec<Notice> {
+        if !self.paused || self.stopped {
+            return Vec::new();
+        }
+        let mut notices = self.watch(true, reactor);
+        // To watch takes memory of the kernel: what has failed now may work later.
+        self.paused = self.listeners.iter().any(|listening| !listening.watched);
+        if self.paused {
+            notices.extend(arm_resumption(reactor, &mut deadlines()));
+        }
+        notices
+    }
+
+    /// Takes once more what waits at each listener, as [`Acceptor::accept`] does (who has been let in by the kernel is
+    /// not turned away), and then watches none of them any more. The sockets stay open until [`Acceptor::close`].
+    #[must_use]
+    pub fn drain<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: impl Fn() -> D,
+        mut admit: impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for index in 0..self.listeners.len() as u64 {
+            notices.extend(self.accept(FIRST_LISTENER + index, reactor, &deadlines, &mut admit));
+        }
+        self.stopped = true;
+        notices.extend(self.watch(false, reactor));
+        notices
+    }
+
+    /// Closes the listeners and removes their socket files.
+    #[must_use]
+    pub fn close(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        self.stopped = true;
+        let notices = self.watch(false, reactor);
+        for mut listening in self.listeners.drain(..) {
+            listening.listener.remove_file();
+        }
+        notices
+    }
+
+    /// Watches all listeners, or stops to.
+    fn watch(&mut self, watch: bool, reactor: &Reactor) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (listening, token) in self.listeners.iter_mut().zip(FIRST_LISTENER..) {
+            if listening.watched == watch {
+                continue;
+            }
+            let fd = listening.listener.as_fd();
+            let result = if watch { reactor.add_listener(fd, token) } else { reactor.remove(fd) };
+            match result {
+                Ok(()) => listening.watched = watch,
+                Err(error) => {
+                    notices.push(Notice::CannotWatch(listening.listener.address().clone(), error));
+                }
+            }
+        }
+        notices
+    }
+
+    fn pause(&mut self, error: io::Error, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
+        let mut notices = self.watch(false, reactor);
+        self.paused = true;
+        if !self.exhaustion_told {
+            self.exhaustion_told = true;
+            notices.push(Notice::Exhausted(error));
+        }
+        notices.extend(arm_resumption(reactor, deadlines));
+        notices
+    }
+}
+
+/// Has [`RESUME_ACCEPTING`] come up when the pause is over.
+fn arm_resumption(reactor: &Reactor, deadlines: &mut Deadlines) -> Option<Notice> {
+    deadlines.push(Token::from_u64(RESUME_ACCEPTING), clock::now() + PAUSE_MS);
+    let at = deadlines.next_alarm(false)?;
+    reactor.set_alarm(Some(at)).err().map(Notice::NoAlarm)
+}
+
+#[cfg(test)]
+mod tests;
