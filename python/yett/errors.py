@@ -31,37 +31,42 @@ def summary(error: BaseException) -> str:
     return text if len(text) <= _SUMMARY_LIMIT else text[: _SUMMARY_LIMIT - 1] + "…"
 
 
-def application_traceback(error: BaseException) -> str:
+def application_traceback(error: BaseException, *machinery: str) -> str:
     """The traceback of ``error`` and its causes without Yett's frames and those of the import system.
 
-    Nothing but the error is left of one that no call led to, such as a syntax error in the target itself.
+    ``machinery``: further files, and folders, whose frames are left out. Nothing but the error is left of one that
+    no call led to, such as a syntax error in the target itself.
     """
     shown = traceback.TracebackException.from_exception(error)
-    _strip(shown)
+    _strip(shown, machinery)
     return "".join(shown.format())
 
 
-def has_application_frames(error: BaseException) -> bool:
-    """Whether any code outside Yett and the import system was running when ``error`` was raised."""
-    return any(not _is_hidden(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+def has_application_frames(error: BaseException, *machinery: str) -> bool:
+    """Whether any code outside Yett, the import system and ``machinery`` was running when ``error`` was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(not _is_hidden(frame.filename, machinery) for frame in frames)
 
 
-def _strip(shown: traceback.TracebackException) -> None:
+def _strip(shown: traceback.TracebackException, machinery: tuple[str, ...]) -> None:
     pending, seen = [shown], set()
     while pending:
         current = pending.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
-        current.stack[:] = [frame for frame in current.stack if not _is_hidden(frame.filename)]
+        current.stack[:] = [frame for frame in current.stack if not _is_hidden(frame.filename, machinery)]
         pending += [linked for linked in (current.__cause__, current.__context__) if linked is not None]
         pending += getattr(current, "exceptions", None) or []
 
 
-def _is_hidden(filename: str) -> bool:
-    # Only files directly in this folder are machinery: frames of yett/demo/ are an application's.
+def _is_hidden(filename: str, machinery: tuple[str, ...]) -> bool:
+    # Only files directly in a folder are machinery: frames of yett/demo/ are an application's.
+    folder = os.path.dirname(filename)
     return (
         filename.startswith("<frozen importlib")
         or filename == _IMPORT_MODULE_FILE
-        or os.path.dirname(filename) == _OWN_FOLDER
+        or folder == _OWN_FOLDER
+        or filename in machinery
+        or folder in machinery
     )

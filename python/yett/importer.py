@@ -2,6 +2,7 @@
 
 Targets are ``module:attribute`` (also ``module:attribute.inner``), ``module:factory()``, ``module`` alone,
 and ``path/to/file.py`` with any of these attributes. Without an attribute it is `DEFAULT_ATTRIBUTES`.
+``path/to/file.ini`` and ``path/to/file.ini#name`` are left to `paste`.
 
 The current folder can be imported from, whatever started the process. A file target makes the folder of the
 file importable instead, as ``python path/to/file.py`` does, except that a file in a package (its folder has an
@@ -20,14 +21,15 @@ from typing import Any, NamedTuple
 
 from . import suggest
 from .errors import TargetError, application_traceback, has_application_frames, summary
-from .interface import accepts, describe
+from .interface import accepts, describe, looks_like_factory
 
-__all__ = ["DEFAULT_ATTRIBUTES", "TargetError", "load"]
+__all__ = ["DEFAULT_ATTRIBUTES", "TargetError", "load", "make_importable"]
 
 # Django's name, then everybody else's. Where a module has both, `application` is the outer one as a rule.
 DEFAULT_ATTRIBUTES = ("application", "app")
 # Greedy, so that folders may have colons in their names.
 _FILE = re.compile(r"(.*\.py)(?:(:)(.*))?", re.DOTALL)
+_PASTE_FILE = re.compile(r"(.*?\.ini)(?:(#)(.*))?", re.DOTALL)
 _FORMS = "name it as module:attribute or path/to/file.py:attribute, for instance app:app"
 
 
@@ -38,19 +40,27 @@ class _Target(NamedTuple):
     is_factory: bool
 
 
-def load(target: str, *, factory_args: Sequence[Any] = ()) -> Any:
+def load(target: str, *, factory_args: Sequence[Any] = (), paste_name: str = "main") -> Any:
     """Import what ``target`` names and return the application, called already if it is a factory.
 
-    ``factory_args`` are positional arguments for the factory. Puts one folder at the front of ``sys.path``.
+    ``factory_args`` are positional arguments for the factory; ``paste_name`` is the application of a Paste file
+    that names none itself. Puts one folder at the front of ``sys.path``.
     Raises `TargetError` for everything that can be wrong; ``KeyboardInterrupt`` passes through.
     """
+    if paste_file := _PASTE_FILE.fullmatch(target):
+        from . import paste  # which most targets do not need
+
+        path, sign, name = paste_file.groups(default="")
+        if sign and not name:
+            raise TargetError(f"nothing after the # of {target!r}", hint=f"try: yett {path}")
+        return paste.load(path, name or paste_name)
     parsed = _parse(target)
     if parsed.is_file:
         module = _import_file(parsed)
     else:
         folder = _current_folder()
         if folder is not None:
-            _make_importable(folder)
+            make_importable(folder)
         module = _import(parsed.source, parsed)
     name, value = _find(module, parsed)
     if parsed.is_factory:
@@ -69,6 +79,11 @@ def _parse(target: str) -> _Target:
         raise TargetError(f"no module in {target!r}" if target else "no application given", hint=_FORMS)
     if colon and not attribute:
         raise TargetError(f"nothing after the colon of {target!r}", hint=_FORMS)
+    if source.endswith(".ini"):
+        raise TargetError(
+            f"{source!r} is a Paste file, in which an application is named after a #",
+            hint=f"try: yett {_quoted(f'{source}#{attribute}')}",
+        )
     name, parenthesis, arguments = attribute.partition("(")
     if parenthesis and arguments.strip() != ")":
         raise TargetError(
@@ -77,7 +92,7 @@ def _parse(target: str) -> _Target:
         )
     if attribute and not all(part.isidentifier() for part in name.split(".")):
         raise TargetError(f"{name!r} is not the name of an attribute", hint=_FORMS)
-    is_file = file is not None or source.endswith(".ini") or os.sep in source
+    is_file = file is not None or os.sep in source
     if not is_file and not all(source.split(".")):
         raise TargetError(
             f"{source!r} is not the name of a module", hint="it is a full name, such as package.module"
@@ -92,7 +107,8 @@ def _current_folder() -> str | None:
         return None
 
 
-def _make_importable(folder: str) -> None:
+def make_importable(folder: str) -> None:
+    """Put a folder at the front of ``sys.path``, and see what has lately been made in it."""
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)
     # The folder may have been listed, and a module found missing, before a file was made in it.
@@ -117,7 +133,7 @@ def _import_file(target: _Target) -> ModuleType:
     if parts[-1] == "__init__" and len(parts) > 1:
         parts.pop()
     name = ".".join(parts)
-    _make_importable(folder)
+    make_importable(folder)
     module = _import(name, target)
     origin = getattr(module, "__file__", None)
     if origin is None or not os.path.samefile(origin, path):
@@ -207,7 +223,7 @@ def _call_factory(name: str, factory: Any, arguments: Sequence[Any]) -> Any:
 
 def _check_not_factory(name: str, value: Any, target: _Target) -> None:
     """A function or class that takes nothing cannot be an application, but may be meant to be called."""
-    if not (inspect.isroutine(value) or inspect.isclass(value)) or not accepts(value, 0) or accepts(value, 3):
+    if not (inspect.isroutine(value) or inspect.isclass(value)) or not looks_like_factory(value):
         return
     if inspect.iscoroutinefunction(value):
         hint = "an ASGI application is: async def app(scope, receive, send)"
@@ -313,12 +329,12 @@ def _no_file(path: str, target: _Target) -> TargetError:
     shown_folder = os.path.dirname(target.source)
     suffix = f":{target.attribute}" if target.attribute else ""
     if os.path.isdir(path):
-        files = suggest.python_files(path)
+        files = suggest.files_in(path, ".py")
         hint = f"name a file in it, such as {target.source.rstrip('/')}/{files[0]}" if files else _FORMS
         return TargetError(f"{target.source!r} is a folder, not a Python file", hint=hint)
     if not os.path.isdir(folder):
         return TargetError(f"no file {target.source!r}: there is no folder {shown_folder!r}", hint=_FORMS)
-    near = suggest.near(filename.removesuffix(".py") + ".py", suggest.python_files(folder))
+    near = suggest.near(filename.removesuffix(".py") + ".py", suggest.files_in(folder, ".py"))
     if os.path.isfile(path + ".py"):
         near = [filename + ".py"]
     if near:

@@ -1,46 +1,70 @@
-"""Which interface an application speaks, and adapters to the one that Yett serves, ASGI 3.
+"""Which interface an application speaks, and adapters to those that Yett serves: ASGI 3 and WSGI.
 
 The rules, in order:
 
 1. The marks ``_asgi_single_callable`` and ``_asgi_double_callable`` of asgiref decide.
 2. A callable that returns a coroutine is ASGI 3.
-3. A class that takes ``(scope, receive, send)`` and whose instances can be awaited is ASGI 3;
-   a class that takes ``(scope)`` and whose instances take ``(receive, send)`` is ASGI 2.
-4. A plain callable of two arguments is WSGI.
-5. A plain callable that can take three is ASGI 3 and returns some awaitable; one that takes one is ASGI 2.
+3. A class that takes ``(scope, receive, send)`` and whose instances can be awaited is ASGI 3; one that takes
+   ``(environ, start_response)`` and whose instances can be iterated over is WSGI; one that takes ``(scope)`` and
+   whose instances take ``(receive, send)`` is ASGI 2.
+4. Any other callable is judged by how many positional arguments it takes: two is WSGI, three is ASGI 3 and returns
+   some awaitable, one is ASGI 2. Where several would do, the names of its parameters decide, and where they say
+   nothing, the person must (``-i wsgi``, ``-i asgi``).
 
-A wrapper that takes ``*args`` is judged by the function it wraps, where it says so (``functools.wraps``).
+A wrapper that takes ``*args`` is judged by the function it wraps, where it says so (``functools.wraps``), unless that
+takes a single argument: then it may as well have been made WSGI by the decorator.
 """
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 from .errors import TargetError
 
-INTERFACES = ("auto", "asgi")
-_WSGI_PARAMETERS = {"environ", "start_response"}
+INTERFACES = ("auto", "asgi", "wsgi")
+_WSGI_NAMES = {"environ", "start_response"}
+_ASGI_NAMES = {"scope", "receive", "send"}
 _ASGI_HINT = "an ASGI application is: async def app(scope, receive, send)"
+_WSGI_HINT = "a WSGI application is: def app(environ, start_response)"
+_EITHER_HINT = f"{_WSGI_HINT}; {_ASGI_HINT}"
 
 
 class Application(NamedTuple):
-    """An ASGI 3 callable, and whether calling it returns a coroutine (and not another awaitable)."""
+    """What is served.
 
-    call: Callable[..., Awaitable[Any]]
+    ``call`` is an ASGI 3 or WSGI callable, as ``interface`` says. ``returns_coroutine``: calling it is known to
+    return a coroutine, and not another awaitable; never so for WSGI.
+    """
+
+    call: Callable[..., Any]
+    interface: Literal["asgi", "wsgi"]
     returns_coroutine: bool
 
 
 def adapt(app: Any, interface: str = "auto") -> Application:
-    """Make an ASGI 3 callable of ``app``.
+    """Make an ASGI 3 or WSGI callable of ``app``.
 
-    ``auto`` guesses and refuses what looks like WSGI; ``asgi`` takes the word of the user for it that
-    ``app`` is ASGI, and only tells versions 2 and 3 apart. Raises `TargetError` when it cannot be served.
+    ``auto`` finds out which; ``asgi`` and ``wsgi`` take the word of the user for it, as far as ``app`` can be called
+    so at all. Raises `TargetError` when it cannot be served.
     """
     if interface not in INTERFACES:
         raise ValueError(f"interface must be one of {', '.join(INTERFACES)}, not {interface!r}")
-    call = _from_asgi2(app) if _is_asgi2(app, guess=interface == "auto") else app
-    return Application(call, is_coroutine_callable(call))
+    if not callable(app):
+        raise TargetError(f"{describe(app)} is not an application: it is not callable", hint=_EITHER_HINT)
+    if interface == "wsgi":
+        _check_wsgi(app)
+        found: str | None = "wsgi"
+    else:
+        found = _marked(app) or _asynchronous(app)
+        if found is None and interface == "auto":
+            found = _class(app) if inspect.isclass(app) else _callable(app)
+        elif found is None:
+            found = _asgi_by_word(app)
+    if found == "wsgi":
+        return Application(app, "wsgi", False)
+    call = _from_asgi2(app) if found == "asgi2" else app
+    return Application(call, "asgi", is_coroutine_callable(call))
 
 
 def is_coroutine_callable(app: Any) -> bool:
@@ -52,21 +76,28 @@ def is_coroutine_callable(app: Any) -> bool:
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(_call_method(app))
 
 
-def looks_like_asgi(value: Any) -> bool:
-    """Whether ``value`` is worth suggesting as an application: an object or function, never a class."""
-    return not inspect.isclass(value) and is_coroutine_callable(value) and accepts(value, 3)
+def looks_like_application(value: Any) -> bool:
+    """Whether ``value`` is worth suggesting as an application: an object or function, never a class.
+
+    WSGI applications must say ``start_response``: too much takes two arguments.
+    """
+    if inspect.isclass(value) or not callable(value):
+        return False
+    if is_coroutine_callable(value):
+        return accepts(value, 3)
+    return "start_response" in _names(value) and accepts(value, 2) and not accepts(value, 1)
+
+
+def looks_like_factory(value: Any) -> bool:
+    """Whether ``value`` can be called without arguments, and nothing says that it is an application all the same."""
+    if _signature(value) is None or _takes_any_number(value) or not accepts(value, 0):
+        return False
+    return not _names(value) & (_WSGI_NAMES | _ASGI_NAMES)
 
 
 def accepts(app: Any, count: int) -> bool:
     """Whether ``app`` can be called with ``count`` positional arguments; True when that is not known."""
-    signature = _signature(app)
-    if signature is None:
-        return True
-    try:
-        signature.bind(*[None] * count)
-    except TypeError:
-        return False
-    return True
+    return _fits(_signature(app), count)
 
 
 def describe(value: Any) -> str:
@@ -84,70 +115,122 @@ def describe(value: Any) -> str:
     return f"{'an' if kind[:1].lower() in tuple('aeiou') else 'a'} {kind}"
 
 
-def _is_asgi2(app: Any, *, guess: bool) -> bool:
-    if not callable(app):
-        raise TargetError(f"{describe(app)} is not an application: it is not callable", hint=_ASGI_HINT)
+def _marked(app: Any) -> str | None:
     if getattr(app, "_asgi_single_callable", False):
-        return False
-    if getattr(app, "_asgi_double_callable", False):
-        return True
-    if inspect.isasyncgenfunction(app) or inspect.isasyncgenfunction(_call_method(app)):
+        return "asgi3"
+    return "asgi2" if getattr(app, "_asgi_double_callable", False) else None
+
+
+def _asynchronous(app: Any) -> str | None:
+    if _is_async_generator(app):
         raise TargetError(
             f"{describe(app)} is an async generator, not an application",
             hint="its body has a 'yield': an ASGI application answers with 'await send(...)'",
         )
-    if is_coroutine_callable(app):
-        if accepts(app, 3):
-            return False
-        raise _wrong_arguments(app)
-    if guess and _looks_like_wsgi(app):
-        raise TargetError(
-            f"{describe(app)} looks like a WSGI application, and WSGI is not served yet",
-            hint="until then it can be wrapped: app = asgiref.wsgi.WsgiToAsgi(app)",
-        )
-    if inspect.isclass(app):
-        return _is_asgi2_class(app)
+    if not is_coroutine_callable(app):
+        return None
     if accepts(app, 3):
-        return False
-    if accepts(app, 1):
-        return True
-    raise _wrong_arguments(app)
+        return "asgi3"
+    raise _wrong_arguments(app, "(scope, receive, send)", _ASGI_HINT)
 
 
-def _is_asgi2_class(app: type) -> bool:
-    awaitable = hasattr(app, "__await__")
-    if awaitable and accepts(app, 3):
-        return False
-    call = None if _call_method(app, of_instances=True) is None else app.__call__
-    # `call` is not bound: its first argument is the instance.
-    if call is not None and accepts(app, 1) and accepts(call, 3):
-        return True
-    if call is not None and is_coroutine_callable(call) and accepts(call, 4):
-        raise TargetError(
-            f"{describe(app)} is a class: its instances are applications, it is not one itself",
-            hint=f"make an instance in your module (app = {app.__name__}(…)) and name that",
-        )
-    raise _wrong_arguments(app)
-
-
-def _looks_like_wsgi(app: Any) -> bool:
-    signature = _signature(app)
-    if signature is None:
-        return False
-    if _WSGI_PARAMETERS & set(signature.parameters):
-        return accepts(app, 2)
-    return accepts(app, 2) and not accepts(app, 1) and not accepts(app, 3)
-
-
-def _wrong_arguments(app: Any) -> TargetError:
-    signature = _signature(app)
-    return TargetError(
-        f"{describe(app)} is not an application: it takes {signature}, not (scope, receive, send)",
-        hint=_ASGI_HINT,
+def _callable(app: Any) -> str:
+    fitting = {2: "wsgi", 3: "asgi3", 1: "asgi2"}
+    fitting = {count: found for count, found in fitting.items() if accepts(app, count)}
+    if not fitting:
+        raise _wrong_arguments(app, "(environ, start_response) or (scope, receive, send)", _EITHER_HINT)
+    names = _names(app)
+    if names & _WSGI_NAMES and not names & _ASGI_NAMES:
+        if 2 not in fitting:
+            raise _wrong_arguments(app, "(environ, start_response)", _WSGI_HINT)
+        return "wsgi"
+    if names & _ASGI_NAMES and not names & _WSGI_NAMES:
+        if 3 in fitting:
+            return "asgi3"
+        if 1 not in fitting:
+            raise _wrong_arguments(app, "(scope, receive, send)", _ASGI_HINT)
+        return "asgi2"
+    signature = _own_signature(app)
+    # A decorator may well make WSGI of a function of one argument, as Werkzeug's `Request.application` does.
+    decorated = signature is not None and signature != _signature(app)
+    if len(fitting) == 1 and not (decorated and 1 in fitting):
+        return next(iter(fitting.values()))
+    taken = "it does not tell what it takes" if signature is None else f"it takes {signature}"
+    raise TargetError(
+        f"{describe(app)} may be a WSGI or an ASGI application: {taken}",
+        hint="say which it is: -i wsgi or -i asgi",
     )
 
 
-def _from_asgi2(app: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def _class(app: type) -> str:
+    # Of instances: how they are called, with the instance itself as the first argument.
+    call = None if _call_method(app, of_instances=True) is None else app.__call__
+    if hasattr(app, "__await__") and accepts(app, 3):
+        return "asgi3"
+    names = _names(app) & _WSGI_NAMES
+    # Not by a rough fit: many containers can be made of two arguments.
+    if _is_iterable(app) and accepts(app, 2) and (names or not (accepts(app, 1) or accepts(app, 3))):
+        return "wsgi"
+    if call is not None and accepts(call, 3) and _names(call) & _WSGI_NAMES:
+        raise _not_an_instance(app)
+    if call is not None and accepts(app, 1) and accepts(call, 3):
+        return "asgi2"
+    if call is not None and is_coroutine_callable(call) and accepts(call, 4):
+        raise _not_an_instance(app)
+    if names and accepts(app, 2):
+        raise _not_iterable(app)
+    raise _wrong_arguments(app, "(environ, start_response) or (scope, receive, send)", _EITHER_HINT)
+
+
+def _asgi_by_word(app: Any) -> str:
+    """ASGI, of a callable that is not known to return a coroutine."""
+    if inspect.isclass(app):
+        found = _class(app)
+        if found != "wsgi":
+            return found
+    elif accepts(app, 3):
+        return "asgi3"
+    elif accepts(app, 1):
+        return "asgi2"
+    hint = "it looks like a WSGI application: leave -i asgi out" if accepts(app, 2) else _ASGI_HINT
+    raise _wrong_arguments(app, "(scope, receive, send)", hint)
+
+
+def _check_wsgi(app: Any) -> None:
+    if is_coroutine_callable(app) or _is_async_generator(app):
+        if accepts(app, 3):
+            hint = "it looks like an ASGI application: leave -i wsgi out"
+        else:
+            hint = "a WSGI application is an ordinary function: def app(environ, start_response)"
+        raise TargetError(f"{describe(app)} is not a WSGI application: it is asynchronous", hint=hint)
+    if inspect.isclass(app) and not _is_iterable(app):
+        call = _call_method(app, of_instances=True)
+        raise _not_iterable(app) if call is None else _not_an_instance(app)
+    if not _fits(_own_signature(app), 2):
+        raise _wrong_arguments(app, "(environ, start_response)", _WSGI_HINT)
+
+
+def _wrong_arguments(app: Any, wanted: str, hint: str) -> TargetError:
+    return TargetError(
+        f"{describe(app)} is not an application: it takes {_signature(app)}, not {wanted}", hint=hint
+    )
+
+
+def _not_an_instance(app: type) -> TargetError:
+    return TargetError(
+        f"{describe(app)} is a class: its instances are applications, it is not one itself",
+        hint=f"make an instance in your module (app = {app.__name__}(…)) and name that",
+    )
+
+
+def _not_iterable(app: type) -> TargetError:
+    return TargetError(
+        f"{describe(app)} is not an application: its instances cannot be iterated over",
+        hint="a class that is a WSGI application gives the body by its __iter__ method",
+    )
+
+
+def _from_asgi2(app: Callable[..., Any]) -> Callable[..., Any]:
     async def asgi3(scope: Any, receive: Any, send: Any) -> None:
         await app(scope)(receive, send)
 
@@ -156,16 +239,51 @@ def _from_asgi2(app: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
 
 def _call_method(app: Any, *, of_instances: bool = False) -> Any:
     """What runs when ``app`` (or an instance of the class ``app``) is called; an instance's own attribute does not."""
-    owner = app if of_instances else type(app)
-    return next((base.__dict__["__call__"] for base in owner.__mro__ if "__call__" in base.__dict__), None)
+    return _defined(app if of_instances else type(app), "__call__")
+
+
+def _defined(owner: type, name: str) -> Any:
+    """What a class gives its instances; `getattr` would also find what its metaclass gives the class."""
+    return next((base.__dict__[name] for base in owner.__mro__ if name in base.__dict__), None)
+
+
+def _is_async_generator(app: Any) -> bool:
+    return inspect.isasyncgenfunction(app) or inspect.isasyncgenfunction(_call_method(app))
+
+
+def _is_iterable(app: type) -> bool:
+    # The second is the older protocol, which `iter` still knows.
+    return _defined(app, "__iter__") is not None or _defined(app, "__getitem__") is not None
+
+
+def _fits(signature: inspect.Signature | None, count: int) -> bool:
+    try:
+        return signature is None or signature.bind(*[None] * count) is not None
+    except TypeError:
+        return False
+
+
+def _takes_any_number(app: Any) -> bool:
+    signature = _signature(app)
+    kinds = {parameter.kind for parameter in signature.parameters.values()} if signature else set()
+    return inspect.Parameter.VAR_POSITIONAL in kinds
+
+
+def _names(app: Any) -> set[str]:
+    signature = _signature(app)
+    return set(signature.parameters) if signature else set()
 
 
 def _signature(app: Any) -> inspect.Signature | None:
-    """How ``app`` is called, or None when it does not tell, as some built-in callables."""
+    """How ``app``, or the function that it wraps, is called; None when it does not tell, as some built-in callables."""
+    own = _own_signature(app)
+    if own and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own.parameters.values()):
+        return inspect.signature(app)
+    return own
+
+
+def _own_signature(app: Any) -> inspect.Signature | None:
     try:
-        own = inspect.signature(app, follow_wrapped=False)
-        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own.parameters.values()):
-            return inspect.signature(app)
+        return inspect.signature(app, follow_wrapped=False)
     except (TypeError, ValueError):
         return None
-    return own

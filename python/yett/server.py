@@ -1,14 +1,13 @@
-"""One process that serves: addresses, event loop, application, signals, and an orderly end."""
+"""One process that serves: addresses, application, signals, and an orderly end."""
 
-import asyncio
 import contextlib
+import selectors
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from . import _core, importer, interface
-from .lifespan import Lifespan
-from .loops import LAST_WORDS_SECONDS, run_to_end, running_loop, wait_for_threads
+from . import _core, asgi, importer, interface, wsgi
+from .loops import wait_for_threads
 
 
 class ListenError(OSError):
@@ -36,32 +35,37 @@ def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> N
     except OSError as error:
         raise AccessLogError(error.errno, error.strerror) from None
     listeners = open_listeners(settings)
+
+    def started() -> None:
+        if own_process:
+            for listener in listeners:
+                _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
+
     try:
         application = load(app, settings)
         with _stop_signals() as signals:
-            with running_loop(settings.loop_kind) as loop:
-                stop = asyncio.Event()
-
-                def on_signal() -> None:
-                    signals.read()
-                    stop.set()
-
-                loop.add_reader(signals.fileno(), on_signal)
-
-                def started() -> None:
-                    if own_process:
-                        for listener in listeners:
-                            _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
-
-                run_to_end(loop, serve_until(stop, application, listeners, settings, started))
-                loop.remove_reader(signals.fileno())
+            if application.interface == "wsgi":
+                with wsgi.serving(application.call, listeners, settings):
+                    started()
+                    _wait_for(signals)
+            else:
+                asgi.serve(application.call, listeners, settings, signals, started)
             if own_process:
-                # After the loop, which tells the idle threads of `run_in_executor` to end, so that only those at work
-                # are waited for. In here: a second signal still ends the process at once.
+                # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those at
+                # work are waited for. In here: a second signal still ends the process at once.
                 wait_for_threads(settings.graceful_timeout)
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _wait_for(signals: _core.StopSignals) -> None:
+    # In this thread, the main one: the application's own signal handlers run in between.
+    with selectors.DefaultSelector() as selector:
+        selector.register(signals.fileno(), selectors.EVENT_READ)
+        while not selector.select():
+            pass
+        signals.read()
 
 
 @contextlib.contextmanager
@@ -86,64 +90,10 @@ def open_listeners(settings: _core.Settings) -> list[_core.Listener]:
         raise ListenError(error) from None
 
 
-def load(app: Any, settings: _core.Settings) -> Callable[..., Any]:
-    """The application as an ASGI 3 callable that returns a coroutine. Raises `TargetError`."""
-    found = importer.load(app) if isinstance(app, str) else app
+def load(app: Any, settings: _core.Settings) -> interface.Application:
+    """The application, ready to be called, and its interface. Raises `TargetError`."""
+    found = importer.load(app, paste_name=settings.paste_name) if isinstance(app, str) else app
     application = interface.adapt(found, settings.interface)
-    return application.call if application.returns_coroutine else _as_coroutine_function(application.call)
-
-
-def _as_coroutine_function(call: Callable[..., Any]) -> Callable[..., Any]:
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await call(scope, receive, send)
-
+    if application.interface == "asgi" and not application.returns_coroutine:
+        return application._replace(call=asgi.as_coroutine_function(application.call), returns_coroutine=True)
     return application
-
-
-async def serve_until(
-    stop: asyncio.Event,
-    application: Callable[..., Any],
-    listeners: list[_core.Listener],
-    settings: _core.Settings,
-    started: Callable[[], None],
-) -> None:
-    """Lifespan start-up, serving until ``stop``, draining, lifespan shutdown."""
-    loop = asyncio.get_running_loop()
-    lifespan = Lifespan(application, settings.lifespan)
-    await _unless_stopped(lifespan.startup(), stop)
-    if not stop.is_set():
-        server = _core.Server(application, loop, listeners, settings, lifespan.state, lifespan.context)
-        server.start()
-        started()
-        try:
-            await stop.wait()
-            await _drain(server, settings.graceful_timeout)
-        finally:
-            server.close()
-    await lifespan.shutdown(settings.graceful_timeout)
-
-
-async def _unless_stopped(startup: Any, stop: asyncio.Event) -> None:
-    """Run the start-up, or give it up when the server is told to stop meanwhile."""
-    starting, stopping = asyncio.ensure_future(startup), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-    finally:
-        for task in (starting, stopping):
-            task.cancel()
-        await asyncio.wait([starting, stopping])
-
-
-async def _drain(server: _core.Server, graceful_timeout: float) -> None:
-    """Let running requests finish; cancel those that take too long."""
-    drained = asyncio.Event()
-    server.drain(drained.set)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(graceful_timeout):
-            await drained.wait()
-    if not drained.is_set() and server.cancel_running():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORDS_SECONDS):
-                await drained.wait()

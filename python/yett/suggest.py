@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from .interface import accepts, looks_like_asgi
+from .interface import accepts, looks_like_application
 
 # How similar a name must be: difflib's own default, good for one slip in a short name.
 _CUTOFF = 0.6
 _SHOWN = 3
 # A folder with more entries than this is not somebody's project.
 _ENTRIES = 500
-# Submodules in which applications usually live (Django's asgi.py first of all).
-_USUAL_MODULES = ("asgi", "app", "main", "application", "server")
+# Submodules in which applications usually live (Django's asgi.py and wsgi.py first of all).
+_USUAL_MODULES = ("asgi", "wsgi", "app", "main", "application", "server")
 
 
 def near(name: str, candidates: Iterable[str]) -> list[str]:
@@ -80,18 +80,18 @@ def usual_submodules(package: ModuleType) -> list[str]:
 
 
 def applications(module: ModuleType) -> list[str]:
-    """Names in a module that look like ASGI applications, then factories of them written as calls."""
+    """Names in a module that look like applications, then factories of them written as calls."""
     public = [(name, value) for name, value in vars(module).items() if not name.startswith("_")]
-    found = [name for name, value in public if _safely(looks_like_asgi, value)]
+    found = [name for name, value in public if _safely(looks_like_application, value)]
     factories = [
         f"{name}()" for name, value in public if _safely(_looks_like_factory, value, module.__name__)
     ]
     return (found + factories)[: 2 * _SHOWN]
 
 
-def python_files(folder: str) -> list[str]:
-    """The names of the Python files in a folder; none when it cannot be read."""
-    return [entry.name for entry in _entries(folder) if entry.name.endswith(".py")]
+def files_in(folder: str, suffix: str) -> list[str]:
+    """The names of the files of one kind (``.py``) in a folder; none when it cannot be read."""
+    return [entry.name for entry in _entries(folder) if entry.name.endswith(suffix)]
 
 
 def _looks_like_factory(value: Any, module: str) -> bool:

@@ -1,4 +1,4 @@
-"""A real server for tests, in a thread of the test's own process.
+"""A real server for tests, in threads of the test's own process.
 
 with yett.testing.serve(app) as server:
     httpx.get(server.url + "/")
@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _core
+from . import asgi as _asgi
 from . import loops as _loops
 from . import server as _server
+from . import wsgi as _wsgi
 
 
 class TestServer:
@@ -37,12 +39,21 @@ def serve(app: Any, **settings: Any) -> Iterator[TestServer]:
     values = _core.Settings(**settings)
     application = _server.load(app, values)
     listeners = _server.open_listeners(values)
-    thread = _Thread(application, listeners, values)
+    server = TestServer([listener.address for listener in listeners])
+    if application.interface == "wsgi":
+        try:
+            with _wsgi.serving(application.call, listeners, values):
+                yield server
+        finally:
+            for listener in listeners:
+                listener.close()
+        return
+    thread = _Thread(application.call, listeners, values)
     try:
         thread.start()
         thread.ready.wait()
         if thread.failure is None:
-            yield TestServer([listener.address for listener in listeners])
+            yield server
     finally:
         thread.stop()
         for listener in listeners:
@@ -65,7 +76,7 @@ class _Thread(threading.Thread):
             with _loops.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
                 _loops.run_to_end(
                     self._loop,
-                    _server.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),
+                    _asgi.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),
                 )
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self.failure = error

@@ -3,11 +3,11 @@
 //! Off by default. Lines are collected and written together at the end of a tick, by one `write` call: no request
 //! waits for the log, and no Python runs for it.
 
-use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -21,23 +21,31 @@ use crate::{civil, log};
 /// Collected bytes above which a line is not kept for the end of the tick.
 const FLUSH_AT: usize = 32 * 1024;
 
+/// The status of a request whose client has gone before it got any (nginx's number).
+pub const CLIENT_GONE: u16 = 499;
+
 /// What the line of one request needs, gathered while it runs.
 pub struct Record {
     request_line: String,
     peer: Peer,
     began_micros: u64,
-    /// Status of the response; 499 (nginx: client closed request) if it never got one.
+    /// Status of the response; [`CLIENT_GONE`] if it never got one.
     pub status: u16,
     /// Bytes of the body that the application has sent; 0 for answers of ours.
     pub body_bytes: u64,
 }
 
-/// Where the lines go.
+/// Where the lines go. Any thread may write.
 pub struct Writer {
-    out: RefCell<Box<dyn io::Write>>,
-    lines: RefCell<String>,
-    lost: Cell<u64>,
-    time: RefCell<(u64, String)>,
+    state: Mutex<State>,
+}
+
+struct State {
+    out: Box<dyn io::Write + Send>,
+    lines: String,
+    lost: u64,
+    /// The time of the last line, and how it is written.
+    time: (u64, String),
 }
 
 impl Record {
@@ -49,7 +57,7 @@ impl Record {
             request_line: format!("{} {} {version}", text(head.method()), text(head.target())),
             peer,
             began_micros: clock::now_micros(),
-            status: 499,
+            status: CLIENT_GONE,
             body_bytes: 0,
         }
     }
@@ -79,27 +87,23 @@ impl Writer {
     /// # Errors
     /// The file cannot be opened for appending.
     pub fn open(target: &AccessLog) -> io::Result<Self> {
-        let out: Box<dyn io::Write> = match target {
+        let out: Box<dyn io::Write + Send> = match target {
             AccessLog::Stdout => Box::new(io::stdout()),
             AccessLog::Path(path) => Box::new(append(path)?),
         };
-        Ok(Self {
-            out: RefCell::new(out),
-            lines: RefCell::new(String::new()),
-            lost: Cell::new(0),
-            time: RefCell::new((0, String::new())),
-        })
+        let state = State { out, lines: String::new(), lost: 0, time: (0, String::new()) };
+        Ok(Self { state: Mutex::new(state) })
     }
 
     /// Adds the line of a request that is over.
     pub fn write(&self, record: &Record) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { lines, time, .. } = &mut *state;
         let seconds = clock::unix_seconds();
-        let mut time = self.time.borrow_mut();
         if time.0 != seconds {
             *time = (seconds, civil::common_log(seconds));
         }
         let micros = clock::now_micros().saturating_sub(record.began_micros);
-        let mut lines = self.lines.borrow_mut();
         match record.peer {
             Peer::Inet(address) => {
                 let _ = write!(lines, "{}", address.ip());
@@ -118,29 +122,35 @@ impl Writer {
             micros % 1_000_000
         );
         if lines.len() >= FLUSH_AT {
-            drop(lines);
-            self.flush();
+            state.flush();
         }
     }
 
     /// Writes what has been collected.
     pub fn flush(&self) {
-        let mut lines = self.lines.borrow_mut();
-        if lines.is_empty() {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    }
+}
+
+impl State {
+    fn flush(&mut self) {
+        if self.lines.is_empty() {
             return;
         }
-        let mut out = self.out.borrow_mut();
-        if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
-            let lost = lines.lines().count() as u64;
-            if self.lost.replace(self.lost.get() + lost) == 0 {
+        let written = self.out.write_all(self.lines.as_bytes()).and_then(|()| self.out.flush());
+        if let Err(error) = written {
+            let told = self.lost > 0;
+            self.lost += self.lines.lines().count() as u64;
+            if !told {
                 log::error(&format!(
                     "the access log cannot be written, its lines are lost until it can: {error}"
                 ));
             }
-        } else if self.lost.get() > 0 {
-            log::error(&format!("the access log is written again; {} lines were lost", self.lost.replace(0)));
+        } else if self.lost > 0 {
+            let lost = std::mem::take(&mut self.lost);
+            log::error(&format!("the access log is written again; {lost} lines were lost"));
         }
-        lines.clear();
+        self.lines.clear();
     }
 }
 

@@ -3,20 +3,25 @@
 //! | question | file |
 //! |---|---|
 //! | How is an ASGI application served? | `asgi` |
-//! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`) |
+//! | How is a WSGI application served? | `wsgi` |
+//! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`), `options` (for gateways) |
 //! | How are addresses opened, and what if that fails? | `listeners` |
 //! | How does the process learn that it is to stop? | `signals` |
 //! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
+//! | What is kept of header blocks that come again? | `block_cache` |
 //! | What of the C API is used by hand? | `ffi` |
 
 mod access_log;
 mod asgi;
+mod block_cache;
 mod civil;
 mod ffi;
 mod listeners;
 mod log;
+mod options;
 mod settings;
 mod signals;
+mod wsgi;
 
 use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
@@ -43,6 +48,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ClientDisconnected", module.py().get_type::<ClientDisconnected>())?;
     module.add_class::<asgi::Server>()?;
     module.add_class::<asgi::Pending>()?;
+    module.add_class::<wsgi::ErrorStream>()?;
+    module.add_class::<wsgi::WsgiServer>()?;
     module.add_class::<listeners::Listener>()?;
     module.add_class::<settings::Settings>()?;
     module.add_class::<settings::Invocation>()?;
@@ -50,6 +57,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(access_log::check_access_log, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
+    module.add_function(wrap_pyfunction!(wsgi::note_fork, module)?)?;
     module.add_function(wrap_pyfunction!(write_log, module)?)?;
     Ok(())
 }

@@ -42,10 +42,28 @@ impl Settings {
         self.values.loop_kind.as_str()
     }
 
-    /// `auto` or `asgi`.
+    /// `auto`, `asgi` or `wsgi`.
     #[getter]
     fn interface(&self) -> &'static str {
         self.values.interface.as_str()
+    }
+
+    /// Most threads that run a WSGI application.
+    #[getter]
+    fn threads(&self) -> usize {
+        self.values.threads
+    }
+
+    /// Whether a request body is collected before a WSGI application is called.
+    #[getter]
+    fn request_buffering(&self) -> bool {
+        self.values.request_buffering
+    }
+
+    /// Which application of a Paste file is served.
+    #[getter]
+    fn paste_name(&self) -> &str {
+        &self.values.paste_name
     }
 
     /// `auto`, `on` or `off`.

@@ -52,6 +52,19 @@ words! {
         Auto = "auto",
         /// ASGI 3, or ASGI 2 through an adapter.
         Asgi = "asgi",
+        /// WSGI (PEP 3333).
+        Wsgi = "wsgi",
+    }
+}
+
+words! {
+    /// What becomes of request headers that have an underscore in their names, which the variables of CGI and
+    /// WSGI cannot tell from a hyphen.
+    UnderscoreHeaders {
+        /// Left out.
+        Drop = "drop",
+        /// Handed to the application as any other.
+        Allow = "allow",
     }
 }
 

@@ -22,8 +22,8 @@ pub mod exit_code {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Serve the application named by `target`: `module:attribute`, `module:factory()` or
-    /// `file.py[:attribute]`.
+    /// Serve the application named by `target`: `module:attribute`, `module:factory()`,
+    /// `file.py[:attribute]`, or a Paste file, `file.ini[#name]`.
     Run {
         /// As given.
         target: String,
@@ -145,7 +145,7 @@ fn chosen(words: &[String], access_log: Option<&[String]>) -> Result<Command, Us
 
 fn looks_like_target(text: &str) -> bool {
     !text.contains(MAIN_SEPARATOR) && text.contains(':')
-        || Path::new(text).extension().is_some_and(|e| e == "py")
+        || Path::new(text).extension().is_some_and(|e| e == "py" || e == "ini")
 }
 
 /// What was given for a setting: the spelling for messages, and its value or values.

@@ -48,8 +48,8 @@ pub enum Kind {
     Duration(Field<Duration>, Zero, Off),
     /// A number of bytes kept in memory: it cannot be switched off. With the least that makes sense.
     Buffer(Field<usize>, usize),
-    /// A number of bytes; `off` for no limit.
-    Size(Field<u64>),
+    /// A number of bytes; where it may be `off`, that means no limit.
+    Size(Field<u64>, Off),
     /// A file mode in octal digits, or `umask`.
     Mode(Field<Option<u32>>),
     /// `-`, a path, or `off`.
@@ -67,10 +67,10 @@ pub enum Zero {
     Refused,
 }
 
-/// Whether a duration may be `off`.
+/// Whether a duration or a size may be `off`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Off {
-    /// `off` waits for ever.
+    /// `off` has no end.
     Allowed,
     /// There must be an end.
     Refused,
@@ -141,8 +141,13 @@ impl Kind {
                 }
                 *field(settings) = value;
             }
-            Self::Size(field) => {
-                let value = if is_off(text) { u64::MAX } else { parse_size(text)? };
+            Self::Size(field, off) => {
+                let value = match (is_off(text), off) {
+                    (true, Off::Allowed) => u64::MAX,
+                    // It could mean both, no limit and nothing at all.
+                    (true, Off::Refused) => return Err("cannot be off; write 0 for none".into()),
+                    (false, _) => parse_size(text)?,
+                };
                 *field(settings) = value;
             }
             Self::Mode(field) => {
@@ -170,10 +175,13 @@ impl Kind {
             (_, Value::Text(text)) => text,
             (Self::Bool(..) | Self::Output(_), Value::Bool(value)) => on_off(value).into(),
             // `False` switches off what can be off.
-            (Self::Duration(_, _, Off::Allowed) | Self::Size(_), Value::Bool(false)) => "off".into(),
-            (Self::Count(..) | Self::Buffer(..) | Self::Size(_) | Self::Duration(..), Value::Int(number)) => {
-                number.to_string()
+            (Self::Duration(_, _, Off::Allowed) | Self::Size(_, Off::Allowed), Value::Bool(false)) => {
+                "off".into()
             }
+            (
+                Self::Count(..) | Self::Buffer(..) | Self::Size(..) | Self::Duration(..),
+                Value::Int(number),
+            ) => number.to_string(),
             (Self::Duration(..), Value::Float(number)) => number.to_string(),
             // Python's 0o660 arrives as the number 432.
             (Self::Mode(_), Value::Int(number)) => format!("{number:o}"),
@@ -192,7 +200,7 @@ impl Kind {
             Self::Count(field, _) => field(settings).to_string(),
             Self::Duration(field, ..) => format_duration(*field(settings)),
             Self::Buffer(field, _) => format_size(*field(settings) as u64),
-            Self::Size(field) => format_size(*field(settings)),
+            Self::Size(field, _) => format_size(*field(settings)),
             Self::Mode(field) => match *field(settings) {
                 Some(mode) => format!("{mode:03o}"),
                 None => "umask".into(),
@@ -217,7 +225,8 @@ impl Kind {
             Self::Buffer(_, least) => {
                 format!("size, {} to {}", format_size(*least as u64), format_size(BUFFER_MAX as u64))
             }
-            Self::Size(_) => "size, or `off`".into(),
+            Self::Size(_, Off::Allowed) => "size, or `off`".into(),
+            Self::Size(_, Off::Refused) => "size".into(),
             Self::Mode(_) => "octal file mode, or `umask`".into(),
             Self::Output(_) => "`-`, a path, or `off`".into(),
             Self::Binds(_) => "addresses".into(),
@@ -230,7 +239,7 @@ impl Kind {
             Self::Choice { .. } | Self::Text(..) => "a string",
             Self::Count(..) => "an integer",
             Self::Duration(..) => "a number of seconds or a string like \"30s\"",
-            Self::Buffer(..) | Self::Size(_) => "a number of bytes or a string like \"64KiB\"",
+            Self::Buffer(..) | Self::Size(..) => "a number of bytes or a string like \"64KiB\"",
             Self::Mode(_) => "an integer like 0o660 or a string of octal digits",
             Self::Output(_) => "a path, \"-\", True or False",
             Self::Binds(_) => "a list of strings",

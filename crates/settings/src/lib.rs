@@ -30,7 +30,7 @@ mod settings;
 mod units;
 
 pub use bind::Bind;
-pub use choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind};
+pub use choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind, UnderscoreHeaders};
 pub use command_line::{Command, Invocation, Outcome, exit_code, parse};
 pub use environment::warnings as environment_warnings;
 pub use kind::Value;

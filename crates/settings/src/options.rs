@@ -16,7 +16,7 @@ const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as:
                      yett demo [OPTIONS]      serve the built-in showcase";
 
 const ABOUT: &str = "Yett, an application server for Python.\n\n\
-    APP is module:attribute, module:factory(), or path/to/file.py[:attribute].";
+    APP is module:attribute, module:factory(), path/to/file.py[:attribute], or a Paste file (*.ini).";
 
 const AFTER_SHORT: &str = "More options (timeouts, limits) and explanations: yett --help";
 

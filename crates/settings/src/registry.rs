@@ -3,7 +3,7 @@
 //! The name gives the other spellings: `head_timeout` is `--head-timeout`, `YETT_HEAD_TIMEOUT`, and
 //! `yett.run(app, head_timeout=…)`.
 
-use crate::choices::{Interface, Lifespan, LogLevel, LoopKind};
+use crate::choices::{Interface, Lifespan, LogLevel, LoopKind, UnderscoreHeaders};
 use crate::kind::{Kind, Off, Zero};
 
 /// One setting.
@@ -41,7 +41,7 @@ pub enum Section {
     Responses,
     /// How long to wait for whom.
     Timeouts,
-    /// How much a request may be.
+    /// How much a request may be, and a response may leave behind.
     Limits,
 }
 
@@ -151,8 +151,63 @@ pub static SETTINGS: &[Setting] = &[
         reason: "The application tells which one it speaks.",
         section: Section::Application,
         placeholder: "NAME",
-        help: "Interface of the application: auto, asgi",
-        details: "`auto` looks at the application; ASGI 2 applications are adapted.",
+        help: "Interface of the application: auto, asgi, wsgi",
+        details: "`auto` looks at the application, and says so where it cannot tell; ASGI 2 applications are \
+                  adapted.",
+    },
+    Setting {
+        name: "threads",
+        short: Some('t'),
+        kind: Kind::Count(|s| &mut s.threads, 1..=1024),
+        default: "16",
+        reason: "Room for sixteen requests that wait for a database or another service; a thread that has \
+                 nothing to wait for stays parked, so that more threads do not make an application slower.",
+        section: Section::Application,
+        placeholder: "N",
+        help: "Most threads that run the application (WSGI)",
+        details: "Only as many of them take requests as the application's own waiting calls for. With 1 no two \
+                  requests run at the same time, which an application that is not thread-safe needs.",
+    },
+    Setting {
+        name: "request_buffering",
+        short: None,
+        kind: Kind::Bool(
+            |s| &mut s.request_buffering,
+            "Let the application read the body as it arrives (WSGI)",
+        ),
+        default: "on",
+        reason: "A client that sends slowly then holds no thread; nginx and Waitress do the same.",
+        section: Section::Application,
+        placeholder: "",
+        help: "Collect the request body before calling the application (WSGI)",
+        details: "A collected body is held in memory up to 64KiB, and in a temporary file beyond that. Without \
+                  it, `wsgi.input` reads from the connection while the application runs, and a slow client \
+                  holds a thread.",
+    },
+    Setting {
+        name: "underscore_headers",
+        short: None,
+        kind: choice!(UnderscoreHeaders, underscore_headers),
+        default: "drop",
+        reason: "`X_User` and `X-User` both become `HTTP_X_USER`: a client could forge what a proxy sets. nginx \
+                 drops them too.",
+        section: Section::Application,
+        placeholder: "WHAT",
+        help: "Request headers with _ in their names (WSGI): drop, allow",
+        details: "`allow` hands them to the application; then nothing in front may rely on a header whose name \
+                  has a hyphen.",
+    },
+    Setting {
+        name: "paste_name",
+        short: None,
+        kind: Kind::Text(|s| &mut s.paste_name, not_empty),
+        default: "main",
+        reason: "PasteDeploy's own default, and the section that Pyramid's templates make.",
+        section: Section::Application,
+        placeholder: "NAME",
+        help: "Application in a Paste file: yett production.ini",
+        details: "The section `[app:NAME]`, or `[pipeline:NAME]` or `[composite:NAME]`. \
+                  `yett production.ini#NAME` says the same and wins.",
     },
     Setting {
         name: "loop",
@@ -162,7 +217,7 @@ pub static SETTINGS: &[Setting] = &[
         reason: "Who installed uvloop wants it.",
         section: Section::Application,
         placeholder: "NAME",
-        help: "Event loop: auto, asyncio, uvloop",
+        help: "Event loop (ASGI): auto, asyncio, uvloop",
         details: "`auto` takes uvloop if it is installed, asyncio otherwise.",
     },
     Setting {
@@ -173,7 +228,7 @@ pub static SETTINGS: &[Setting] = &[
         reason: "ASGI tells servers to go on when an application does not support the lifespan protocol.",
         section: Section::Application,
         placeholder: "WHEN",
-        help: "ASGI lifespan protocol: auto, on, off",
+        help: "Lifespan protocol (ASGI): auto, on, off",
         details: "`auto` offers it and serves without it if the application raises before it answers; `on` \
                   demands it; `off` never offers it.",
     },
@@ -186,17 +241,17 @@ pub static SETTINGS: &[Setting] = &[
         section: Section::Application,
         placeholder: "PATH",
         help: "Prefix under which a proxy serves the application",
-        details: "The ASGI `root_path`. It starts with a slash; slashes at its end are dropped.",
+        details: "The `root_path` of ASGI and the `SCRIPT_NAME` of WSGI. It starts with a slash; slashes at its end are dropped.",
     },
     Setting {
         name: "eager_tasks",
         short: None,
-        kind: Kind::Bool(|s| &mut s.eager_tasks, "Begin each request in the next turn of the event loop"),
+        kind: Kind::Bool(|s| &mut s.eager_tasks, "Begin requests in the next turn of the event loop (ASGI)"),
         default: "on",
         reason: "A handler that does not wait is answered without a turn of the event loop.",
         section: Section::Application,
         placeholder: "",
-        help: "Begin each request at once, without a turn of the event loop",
+        help: "Begin requests at once, without a turn of the event loop (ASGI)",
         details: "Needs Python 3.12 or later, and that the application sets no task factory.",
     },
     Setting {
@@ -265,8 +320,8 @@ pub static SETTINGS: &[Setting] = &[
         section: Section::Timeouts,
         placeholder: "DURATION",
         help: "Longest pause in a request body",
-        details: "Counted between two arrivals while the application waits for the body, not over the whole \
-                  body.",
+        details: "Counted between two arrivals while the body is waited for, by the application or, where it \
+                  is collected first (`request_buffering`), by Yett; not over the whole body.",
     },
     Setting {
         name: "write_timeout",
@@ -277,7 +332,8 @@ pub static SETTINGS: &[Setting] = &[
         section: Section::Timeouts,
         placeholder: "DURATION",
         help: "How long a client may take nothing of a response that waits for it",
-        details: "Afterwards the connection is closed.",
+        details: "Afterwards the connection is closed. What is spooled (`response_spool`) waits for the client \
+                  as well.",
     },
     Setting {
         name: "graceful_timeout",
@@ -338,10 +394,10 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "limit_body",
         short: None,
-        kind: Kind::Size(|s| &mut s.limit_body),
+        kind: Kind::Size(|s| &mut s.limit_body, Off::Allowed),
         default: "1GiB",
-        reason: "Apache's default since 2.4.53. Bodies are streamed, so it protects the application's disk, \
-                 not our memory.",
+        reason: "Apache's default since 2.4.53. Bodies are streamed, or collected in a file, so it protects \
+                 the disk, not the memory.",
         section: Section::Limits,
         placeholder: "SIZE",
         help: "Request body (413 above it)",
@@ -370,7 +426,24 @@ pub static SETTINGS: &[Setting] = &[
         help: "Trailer section of a chunked body (431 above it)",
         details: "",
     },
+    Setting {
+        name: "response_spool",
+        short: None,
+        kind: Kind::Size(|s| &mut s.response_spool, Off::Refused),
+        default: "1GiB",
+        reason: "nginx's proxy_max_temp_file_size.",
+        section: Section::Limits,
+        placeholder: "SIZE",
+        help: "How much of a response may wait in a temporary file (WSGI)",
+        details: "Counted for each response whose client takes it more slowly than the application makes it. \
+                  Above it, and from the start with 0, the thread waits for the client.",
+    },
 ];
+
+/// A name of which nothing is asked but that there is one.
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("a name is needed".into()) } else { Ok(text.into()) }
+}
 
 /// A prefix like `/app`: what ASGI servers put in front of `path`, and what applications put in front of
 /// their links.

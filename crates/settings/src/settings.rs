@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bind::Bind;
-use crate::choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind};
+use crate::choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind, UnderscoreHeaders};
 use crate::kind::Value;
 use crate::nearest::{did_you_mean, nearest};
 use crate::registry::{self, SETTINGS};
@@ -22,9 +22,17 @@ pub struct Settings {
     pub unix_mode: Option<u32>,
     /// Which interface the application speaks.
     pub interface: Interface,
-    /// Which event loop runs it.
+    /// Most threads that run a WSGI application.
+    pub threads: usize,
+    /// Whether a request body is collected before a WSGI application is called.
+    pub request_buffering: bool,
+    /// What becomes of request headers with an underscore in their names (WSGI).
+    pub underscore_headers: UnderscoreHeaders,
+    /// Which application of a Paste file is served; never empty.
+    pub paste_name: String,
+    /// Which event loop runs an ASGI application.
     pub loop_kind: LoopKind,
-    /// Whether it takes part in the lifespan protocol.
+    /// Whether that takes part in the lifespan protocol.
     pub lifespan: Lifespan,
     /// Prefix under which the application is mounted: empty, or `/prefix` without a slash at its end.
     pub root_path: String,
@@ -56,6 +64,8 @@ pub struct Settings {
     pub limit_chunk_line: usize,
     /// Bytes of a trailer section.
     pub limit_trailers: usize,
+    /// Bytes of a response that may wait for its client in a temporary file (WSGI).
+    pub response_spool: u64,
     /// The least important kind of message that is still logged.
     pub log_level: LogLevel,
     /// Where one line per request goes; `None` writes none.
@@ -104,6 +114,10 @@ impl Settings {
             backlog: 0,
             unix_mode: None,
             interface: Interface::Auto,
+            threads: 0,
+            request_buffering: false,
+            underscore_headers: UnderscoreHeaders::Drop,
+            paste_name: String::new(),
             loop_kind: LoopKind::Auto,
             lifespan: Lifespan::Auto,
             root_path: String::new(),
@@ -121,6 +135,7 @@ impl Settings {
             limit_body: 0,
             limit_chunk_line: 0,
             limit_trailers: 0,
+            response_spool: 0,
             log_level: LogLevel::Error,
             access_log: None,
         }

@@ -13,7 +13,11 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
         ("bind", "[::1]:9000", Value::List(vec!["[::1]:9000".into()])),
         ("backlog", "100", Value::Int(100)),
         ("unix_mode", "660", Value::Int(0o660)),
-        ("interface", "asgi", text("asgi")),
+        ("interface", "wsgi", text("wsgi")),
+        ("threads", "4", Value::Int(4)),
+        ("request_buffering", "off", Value::Bool(false)),
+        ("underscore_headers", "allow", text("allow")),
+        ("paste_name", "other", text("other")),
         ("loop", "asyncio", text("asyncio")),
         ("lifespan", "off", text("off")),
         ("root_path", "/app/", text("/app")),
@@ -33,6 +37,7 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
         ("limit_body", "off", Value::Bool(false)),
         ("limit_chunk_line", "100", Value::Int(100)),
         ("limit_trailers", "1k", Value::Int(1024)),
+        ("response_spool", "0", Value::Int(0)),
     ]
 }
 
@@ -48,8 +53,8 @@ fn parsed(args: &[String], variable: Option<&(String, &str)>) -> Settings {
 fn option(name: &str, text: &str) -> Vec<String> {
     let flag = name.replace('_', "-");
     match (name, text) {
-        ("eager_tasks" | "server_header", "off") => vec![format!("--no-{flag}")],
-        ("eager_tasks" | "server_header", _) => vec![format!("--{flag}")],
+        ("eager_tasks" | "request_buffering" | "server_header", "off") => vec![format!("--no-{flag}")],
+        ("eager_tasks" | "request_buffering" | "server_header", _) => vec![format!("--{flag}")],
         _ => vec![format!("--{flag}"), text.into()],
     }
 }

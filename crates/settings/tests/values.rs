@@ -98,6 +98,12 @@ fn durations() {
 fn sizes_and_counts() {
     assert_eq!(set("limit_body", "off").unwrap().limit_body, u64::MAX);
     assert_eq!(set("limit_body", "0").unwrap().limit_body, 0);
+    assert_eq!(set("response_spool", "0").unwrap().response_spool, 0);
+    refused("response_spool", "off", "response_spool=\"off\": cannot be off; write 0 for none");
+    let needed = "response_spool: wrong type; a number of bytes or a string like \"64KiB\" is needed";
+    refused("response_spool", Value::Bool(false), needed);
+    refused("threads", "0", "threads=\"0\": not between 1 and 1024");
+    refused("threads", Value::Int(1025), "threads: not between 1 and 1024");
     refused("limit_head", "off", "limit_head=\"off\": not a size; write it like 4096, 64KiB, 10MB or 1GiB");
     refused("limit_head", "1GiB", "limit_head=\"1GiB\": not between 1KiB and 64MiB");
     refused("limit_request_line", "255", "limit_request_line=\"255\": not between 256 and 64MiB");
@@ -133,6 +139,12 @@ fn root_paths() {
     refused("root_path", "app", "root_path=\"app\": must start with a slash: /app");
     refused("root_path", "/a?b", "root_path=\"/a?b\": contains '?', which no path can");
     refused("root_path", "/a\nb", "root_path=\"/a\\nb\": contains '\\n', which no path can");
+}
+
+#[test]
+fn paste_names() {
+    assert_eq!(set("paste_name", "admin site").unwrap().paste_name, "admin site");
+    refused("paste_name", "", "paste_name=\"\": a name is needed");
 }
 
 #[test]

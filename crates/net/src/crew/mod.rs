@@ -171,20 +171,23 @@ impl Crew {
         }
     }
 
-    /// Has `token` come up again, with `news`: there is more to do for it. From a thread of the crew, which will come
-    /// for it itself if no other does.
-    pub fn again(&self, token: Token, news: News) {
-        let mut again = self.lock_again();
-        again.push_back((token.as_u64(), news));
-        self.has_again.store(true, Ordering::SeqCst);
-    }
-
-    /// Ends the thread's waiting for events, if one waits: something was put in with [`Crew::again`] by a thread that
-    /// is none of the crew's.
+    /// Has `token` come up again, with `news`: there is more to do for it. From any thread.
     ///
     /// # Errors
-    /// The alarm cannot be set.
-    pub fn wake(&self) -> io::Result<()> {
+    /// The alarm that wakes a waiting thread cannot be set; the token is in the queue all the same.
+    pub fn again(&self, token: Token, news: News) -> io::Result<()> {
+        {
+            let mut again = self.lock_again();
+            again.push_back((token.as_u64(), news));
+            self.has_again.store(true, Ordering::SeqCst);
+        }
+        // A thread that waits for events does not see it, and the caller may be stuck in the application before it comes
+        // for it. (Either this sees that it polls, or it sees that there is something before it does.)
+        if self.polling.load(Ordering::SeqCst) { self.wake() } else { Ok(()) }
+    }
+
+    /// Ends the waiting for events of the thread that waits.
+    fn wake(&self) -> io::Result<()> {
         // The alarm is the one event that can be had for the asking, on every system.
         self.reactor.set_alarm(Some(clock::now()))
     }
@@ -192,7 +195,7 @@ impl Crew {
     /// Dismisses the crew: every thread gets [`Task::Stop`] when it comes the next time.
     ///
     /// # Errors
-    /// As [`Crew::wake`].
+    /// As [`Crew::again`].
     pub fn stop(&self) -> io::Result<()> {
         self.stopping.store(true, Ordering::SeqCst);
         let woken = self.wake();

@@ -120,8 +120,7 @@ fn an_idle_crew_whose_watch_sleeps_still_relieves_a_thread_that_is_stuck() {
 fn what_is_put_in_again_comes_up_with_its_news() {
     let running = Running::start(2, |_, _| {});
     let token = Token::new(7, 7);
-    running.crew.again(token, News::DRAIN);
-    running.crew.wake().unwrap();
+    running.crew.again(token, News::DRAIN).unwrap();
     assert_eq!(running.next(), (token.as_u64(), News::DRAIN));
     running.stop();
 }

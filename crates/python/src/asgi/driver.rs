@@ -7,26 +7,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use yett_net::acceptor::{Acceptor, FIRST_LISTENER, RESUME_ACCEPTING};
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
 use yett_net::reactor::ALARM;
 use yett_net::timer::Deadlines;
-use yett_net::{Connection, Events, Inbox, Reactor, Readiness, Stamp, Step, Table, Timeouts, Token};
-use yett_proto::limits::Limits;
+use yett_net::{Connection, Events, Inbox, Listener, Reactor, Readiness, Stamp, Step, Table, Token};
 use yett_proto::response::ResponseHead;
 
-use super::accept::{FIRST_LISTENER, Listening};
 use super::awaitable::Pending;
 use super::exchange::{Exchange, Inner};
 use super::scope::{Addresses, Scopes};
 use super::task::Tasks;
 use crate::ffi::Ready;
-use crate::{access_log, log};
+use crate::log;
+use crate::options::Options;
 
 /// After so many microseconds a tick leaves the rest to the next one, so that the application's own sockets and timers
 /// get their turn (design, section 4, rule 7).
@@ -34,14 +33,6 @@ const TICK_MICROS: u64 = 1000;
 
 /// Response heads kept for reuse: as many as are between `http.response.start` and the body at one time, mostly one.
 const SPARE_HEADS: usize = 16;
-
-/// What the operator has decided.
-pub struct Options {
-    pub limits: Arc<Limits>,
-    pub timeouts: Timeouts,
-    pub server_header: bool,
-    pub access_log: Option<access_log::Writer>,
-}
 
 /// A connection and what the gateway keeps with it.
 pub struct Slot {
@@ -66,7 +57,7 @@ pub struct Driver {
     pub tasks: Tasks,
     pub reactor: Reactor,
     pub slots: RefCell<Table<Slot>>,
-    pub listeners: RefCell<Vec<Listening>>,
+    pub acceptor: RefCell<Acceptor>,
     pub deadlines: RefCell<Deadlines>,
     inbox: Cell<Option<Box<Inbox>>>,
     events: Cell<Option<Box<Events>>>,
@@ -88,9 +79,6 @@ pub struct Driver {
     /// Exchanges whose task is still running, attached to a connection or not.
     pub running: RefCell<slab::Slab<Py<Exchange>>>,
     pub draining: Cell<bool>,
-    /// Accepting pauses for want of descriptors.
-    pub accepting_paused: Cell<bool>,
-    pub exhaustion_told: Cell<bool>,
     /// Called once when nothing runs and no response is on its way any more.
     pub drained_callback: RefCell<Option<Py<PyAny>>>,
 }
@@ -101,7 +89,7 @@ pub struct Parts {
     pub application: Py<PyAny>,
     pub scopes: Scopes,
     pub tasks: Tasks,
-    pub listeners: Vec<Listening>,
+    pub listeners: Vec<Listener>,
     pub options: Options,
 }
 
@@ -119,7 +107,7 @@ impl Driver {
             tasks: parts.tasks,
             reactor: Reactor::new()?,
             slots: RefCell::default(),
-            listeners: RefCell::new(parts.listeners),
+            acceptor: RefCell::new(Acceptor::new(parts.listeners)),
             deadlines: RefCell::default(),
             inbox: Cell::default(),
             events: Cell::default(),
@@ -133,8 +121,6 @@ impl Driver {
             spare_heads: RefCell::default(),
             running: RefCell::default(),
             draining: Cell::new(false),
-            accepting_paused: Cell::new(false),
-            exhaustion_told: Cell::new(false),
             drained_callback: RefCell::default(),
         })
     }
@@ -183,7 +169,7 @@ impl Driver {
             let Some((token, readiness)) = events.get(index) else { break };
             match token {
                 ALARM => alarm = true,
-                FIRST_LISTENER.. => self.accept(token - FIRST_LISTENER),
+                FIRST_LISTENER.. => self.accept(token),
                 _ => {
                     let token = Token::from_u64(token);
                     self.note(token, readiness);
@@ -355,7 +341,7 @@ impl Driver {
         let mut result = Ok(());
         loop {
             let Some((at, token)) = self.deadlines.borrow_mut().pop_due(now) else { break };
-            if token.as_u64() == super::accept::RESUME_ACCEPTING {
+            if token.as_u64() == RESUME_ACCEPTING {
                 self.resume_accepting();
                 continue;
             }

@@ -289,13 +289,8 @@ impl Driver {
     /// No new connections; idle ones are closed; responses say that theirs will be. `callback` is called once when
     /// nothing is left.
     pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
-        // Who has been let in by the kernel is not turned away.
-        let listeners = self.listeners.borrow().len();
-        for index in 0..listeners {
-            self.accept(index as u64);
-        }
+        self.stop_accepting();
         self.draining.set(true);
-        self.watch_listeners(false);
         let tokens = self.slots.borrow().tokens();
         for token in tokens {
             if let Some(slot) = self.slots.borrow_mut().get_mut(token) {

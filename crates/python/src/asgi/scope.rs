@@ -4,7 +4,6 @@
 //! template; names and constants are objects made once; a header block that comes again byte for byte (every
 //! keep-alive client repeats its own) brings back the same immutable tuples, in a fresh list.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -14,13 +13,11 @@ use yett_net::{Address, Peer};
 use yett_proto::request::{RequestHead, Version};
 use yett_proto::target::percent_decode;
 
+use crate::block_cache::{BlockCache, Found};
+
 /// Version of the HTTP part of the specification that is implemented here: 2.5 has the pathsend, early hint and
 /// trailers extensions and the `OSError` from `send()` after a disconnect.
 const SPEC_VERSION: &str = "2.5";
-
-/// Header blocks remembered, and how large one may be: at most about a megabyte of memory.
-const REMEMBERED_BLOCKS: usize = 64;
-const REMEMBERED_BYTES: usize = 4096;
 
 /// Field names that clients and proxies send. Others are made as they come.
 const COMMON_NAMES: &[&str] = &[
@@ -102,7 +99,7 @@ pub struct Scopes {
     http10: Py<PyString>,
     empty: Py<PyBytes>,
     names: HashMap<&'static [u8], Py<PyBytes>>,
-    blocks: RefCell<Vec<Block>>,
+    blocks: BlockCache<PyTuple>,
 }
 
 struct Keys {
@@ -116,15 +113,6 @@ struct Keys {
     server: Py<PyString>,
     state: Py<PyString>,
     extensions: Py<PyString>,
-}
-
-/// A place for one header block. It takes a block in when it sees it the second time in a row, so that blocks that
-/// never return cost a hash and no more.
-#[derive(Default)]
-struct Block {
-    hash: u64,
-    bytes: Box<[u8]>,
-    fields: Option<Py<PyTuple>>,
 }
 
 /// The two addresses of a connection as the scope has them, made at its first request.
@@ -208,7 +196,7 @@ impl Scopes {
                 .iter()
                 .map(|name| (name.as_bytes(), PyBytes::new(py, name.as_bytes()).unbind()))
                 .collect(),
-            blocks: RefCell::new(std::iter::repeat_with(Block::default).take(REMEMBERED_BLOCKS).collect()),
+            blocks: BlockCache::default(),
         })
     }
 
@@ -272,21 +260,10 @@ impl Scopes {
 
     /// The `headers` list: names in lower case, order and repetition kept.
     fn headers<'py>(&self, py: Python<'py>, head: &RequestHead<'_>) -> PyResult<Bound<'py, PyList>> {
-        let block = head.field_block();
-        let usable = !head.rewrites_host() && block.len() <= REMEMBERED_BYTES;
-        let hash = hash(block);
-        #[allow(clippy::cast_possible_truncation)] // the remainder is small
-        let place = (hash % REMEMBERED_BLOCKS as u64) as usize;
-        if usable {
-            let blocks = self.blocks.borrow();
-            if let Some(Block { hash: known, bytes, fields: Some(fields) }) = blocks.get(place)
-                && *known == hash
-                && **bytes == *block
-            {
-                let fields = fields.bind(py).clone();
-                drop(blocks);
-                return Ok(fields.to_list());
-            }
+        // The value of Host is not the one in the block then.
+        let block = (!head.rewrites_host()).then(|| self.blocks.look_up(py, head.field_block()));
+        if let Some(Found::Known(fields)) = block {
+            return Ok(fields.to_list());
         }
         let fields = PyTuple::new(
             py,
@@ -294,26 +271,10 @@ impl Scopes {
                 .map(|(name, value)| (self.name(py, name), self.bytes(py, value)).into_pyobject(py))
                 .collect::<PyResult<Vec<_>>>()?,
         )?;
-        if usable {
-            self.remember(place, hash, block, &fields);
+        if let Some(Found::New(place)) = block {
+            self.blocks.remember(place, head.field_block(), &fields);
         }
         Ok(fields.to_list())
-    }
-
-    fn remember(&self, place: usize, hash: u64, block: &[u8], fields: &Bound<'_, PyTuple>) {
-        let mut blocks = self.blocks.borrow_mut();
-        let Some(entry) = blocks.get_mut(place) else { return };
-        let forgotten = if entry.hash == hash {
-            entry.bytes = block.into();
-            entry.fields.replace(fields.clone().unbind())
-        } else {
-            entry.hash = hash;
-            entry.bytes = Box::default();
-            entry.fields.take()
-        };
-        drop(blocks);
-        // Outside the borrow: freeing objects is Python's business.
-        drop(forgotten);
     }
 
     fn name<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyBytes> {
@@ -328,19 +289,4 @@ impl Scopes {
             None => PyBytes::new(py, lower),
         }
     }
-}
-
-/// A quick hash: equal hashes are compared in full, so that a collision costs a comparison and nothing else.
-fn hash(bytes: &[u8]) -> u64 {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = bytes.len() as u64;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
-    }
-    for byte in rest {
-        hash = (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(FACTOR);
-    }
-    // The high bits are the mixed ones; the place is taken from the low ones.
-    hash ^ (hash >> 32)
 }

@@ -2,22 +2,17 @@
 
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use pyo3::exceptions::PyOSError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use yett_net::Timeouts;
-use yett_proto::limits::Limits;
 
-use super::accept::Listening;
-use super::driver::{Driver, Options, Parts};
+use super::driver::{Driver, Parts};
 use super::scope::Scopes;
 use super::task::Tasks;
-use crate::access_log;
 use crate::ffi::ThreadBound;
 use crate::listeners::Listener;
+use crate::options::Options;
 use crate::settings::Settings;
 
 /// Serves one ASGI application from inside one event loop. To be made and used on the loop's thread.
@@ -42,12 +37,7 @@ impl Server {
         context: Py<PyAny>,
     ) -> PyResult<Self> {
         let settings = &settings.values;
-        let access_log = match &settings.access_log {
-            Some(target) => Some(access_log::Writer::open(target).map_err(|error| {
-                PyOSError::new_err(format!("cannot open the access log {target}: {error}"))
-            })?),
-            None => None,
-        };
+        let options = Options::new(settings)?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let driver = Driver::new(
@@ -57,29 +47,8 @@ impl Server {
                 event_loop: event_loop.unbind(),
                 application,
                 scopes: Scopes::new(py, &settings.root_path, state)?,
-                listeners: listeners
-                    .into_iter()
-                    .map(|listener| Listening { listener, watched: false })
-                    .collect(),
-                options: Options {
-                    limits: Arc::new(Limits {
-                        request_line: settings.limit_request_line,
-                        field: settings.limit_field,
-                        head: settings.limit_head,
-                        fields: settings.limit_fields,
-                        body: settings.limit_body,
-                        chunk_line: settings.limit_chunk_line,
-                        trailers: settings.limit_trailers,
-                    }),
-                    timeouts: Timeouts {
-                        head: settings.head_timeout,
-                        keep_alive: settings.keep_alive_timeout,
-                        body: settings.body_timeout,
-                        write: settings.write_timeout,
-                    },
-                    server_header: settings.server_header,
-                    access_log,
-                },
+                listeners,
+                options,
             },
         )?;
         Ok(Self { driver: ThreadBound::new(Rc::new(driver)) })
@@ -91,7 +60,7 @@ impl Server {
         let driver = this.get().driver.get_or_raise()?;
         let tick = this.getattr(intern!(py, "tick"))?;
         let tick_again = this.getattr(intern!(py, "tick_again"))?;
-        driver.watch_listeners(true);
+        driver.start_accepting();
         let fd = driver.reactor.fd().as_raw_fd();
         driver.event_loop.bind(py).call_method1(intern!(py, "add_reader"), (fd, &tick))?;
         driver.tick_callback.replace(Some(tick_again.unbind()));
@@ -122,10 +91,7 @@ impl Server {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driver = self.driver.get_or_raise()?;
         let closed = driver.close_all(py);
-        driver.watch_listeners(false);
-        for mut listening in driver.listeners.borrow_mut().drain(..) {
-            listening.listener.remove_file();
-        }
+        driver.close_listeners();
         let fd = driver.reactor.fd().as_raw_fd();
         driver.event_loop.bind(py).call_method1(intern!(py, "remove_reader"), (fd,))?;
         driver.tick_callback.take();

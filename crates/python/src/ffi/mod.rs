@@ -1,8 +1,11 @@
 //! The C API where pyo3 has no safe way, or none that is fast enough. The only folder of this crate with `unsafe`.
 //!
-//! `ready` holds the awaitable that is finished already.
+//! `ready` holds the awaitable that is finished already, `fastcall` functions with several parameters, `text` native
+//! strings.
 
+mod fastcall;
 mod ready;
+mod text;
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int};
@@ -14,7 +17,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
+pub(crate) use fastcall::builtin_fast;
+pub use fastcall::call_fast;
 pub use ready::{Ready, throw};
+pub use text::{from_latin1, latin1};
 
 // ---- values that live on one thread ----
 
@@ -79,10 +85,29 @@ impl Builtin {
         Self::new(name, function, ffi::METH_O, doc)
     }
 
+    /// A function with several parameters, positional or by name. `function` gets (this, arguments, how many, names).
+    pub const fn fast(
+        name: &'static CStr,
+        function: ffi::PyCFunctionFastWithKeywords,
+        doc: &'static CStr,
+    ) -> Self {
+        let function = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function };
+        Self::with_pointer(name, function, ffi::METH_FASTCALL | ffi::METH_KEYWORDS, doc)
+    }
+
     const fn new(name: &'static CStr, function: ffi::PyCFunction, flags: c_int, doc: &'static CStr) -> Self {
+        Self::with_pointer(name, ffi::PyMethodDefPointer { PyCFunction: function }, flags, doc)
+    }
+
+    const fn with_pointer(
+        name: &'static CStr,
+        function: ffi::PyMethodDefPointer,
+        flags: c_int,
+        doc: &'static CStr,
+    ) -> Self {
         Self(UnsafeCell::new(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_meth: function,
             ml_flags: flags,
             ml_doc: doc.as_ptr(),
         }))
@@ -228,6 +253,12 @@ pub fn construct<'py>(
     }
 }
 
+/// Whether the object is a generator: it runs code of the application step by step, and one can throw into it.
+pub fn is_generator(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object; looks at its type only.
+    unsafe { ffi::PyGen_Check(object.as_ptr()) != 0 }
+}
+
 // ---- contexts (PEP 567) ----
 
 /// A shallow copy of `context`: constant time.
@@ -242,18 +273,25 @@ pub fn call_in_context<'py>(
     callable: &Bound<'py, PyAny>,
     argument: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    in_context(context, || callable.call1((argument,)))?
+}
+
+/// Runs `body` inside `context`.
+///
+/// # Errors
+/// The context is entered already, here or on another thread.
+pub fn in_context<R>(context: &Bound<'_, PyAny>, body: impl FnOnce() -> R) -> PyResult<R> {
     let py = context.py();
     // SAFETY: a live object; a wrong type, or a context that is entered already, is an exception.
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
         return Err(PyErr::fetch(py));
     }
-    let result = callable.call1((argument,));
+    let result = body();
     // SAFETY: entered above, on this thread, and everything entered since has been left.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
-        let left = PyErr::fetch(py);
-        return result.and(Err(left));
+        return Err(PyErr::fetch(py));
     }
-    result
+    Ok(result)
 }
 
 // ---- bytes that stay where they are ----

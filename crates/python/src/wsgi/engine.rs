@@ -1,0 +1,247 @@
+//! What all threads share: the crew and its reactor, the connections, their deadlines, the listeners.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use yett_net::acceptor::{Acceptor, Notice, RESUME_ACCEPTING};
+use yett_net::crew::{Crew, News, Shared};
+use yett_net::listener::NewConnection;
+use yett_net::timer::Deadlines;
+use yett_net::{Connection, Token, clock};
+
+use super::client::Client;
+use crate::log;
+use crate::options::Options;
+
+/// Timer entries of connections that have gone are forgotten when there are so many more than connections.
+const SPARE_ENTRIES: usize = 4096;
+
+/// The shared half of the gateway. Nothing in here knows Python.
+pub struct Engine {
+    pub crew: Crew,
+    pub clients: Shared<Client>,
+    pub options: Options,
+    /// Taken when a connection gets an earlier deadline than it had, which in a busy one happens every 75 s.
+    deadlines: Mutex<Deadlines>,
+    /// Taken to accept.
+    acceptor: Mutex<Acceptor>,
+    /// Accepting pauses for want of descriptors.
+    accepting_paused: AtomicBool,
+    draining: AtomicBool,
+    /// Told, while draining, whenever a connection comes to rest or ends.
+    rested: (Mutex<()>, Condvar),
+}
+
+impl Engine {
+    /// # Errors
+    /// The reactor cannot be made (a system limit).
+    pub fn new(listeners: Vec<yett_net::Listener>, options: Options) -> std::io::Result<Self> {
+        // Looks into the environment, which the application's threads may change later.
+        let _ = yett_net::spool::directory();
+        Ok(Self {
+            crew: Crew::new()?,
+            clients: Shared::default(),
+            options,
+            deadlines: Mutex::default(),
+            acceptor: Mutex::new(Acceptor::new(listeners)),
+            accepting_paused: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            rested: (Mutex::default(), Condvar::new()),
+        })
+    }
+
+    // ---- connections ----
+
+    /// Takes what waits at the listener of `token`, within bounds; the rest is reported again.
+    pub fn accept(&self, token: u64) {
+        let mut acceptor = self.acceptor();
+        let notices = acceptor.accept(
+            token,
+            self.crew.reactor(),
+            || self.deadlines(),
+            |new, index| self.admit(new, index),
+        );
+        self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
+        tell(&notices);
+    }
+
+    fn admit(&self, new: NewConnection, listener: usize) {
+        let Some(token) = self.clients.open() else {
+            return log::error("a new connection: there are too many already");
+        };
+        let now = clock::now();
+        match Connection::new(new, &self.options.limits, self.crew.reactor(), token, now) {
+            Ok(mut connection) => {
+                if let Some(at) = connection.await_next(now, &self.options.timeouts) {
+                    self.arm(token, at);
+                }
+                let client =
+                    Client { token, connection, listener, addresses: None, collecting: None, record: None };
+                self.put_in(Box::new(client));
+            }
+            Err(error) => {
+                self.clients.close(token);
+                log::error(&format!("a new connection: {error}"));
+            }
+        }
+    }
+
+    /// The newcomer's first rest. What has become known of it meanwhile is for whoever takes it next.
+    fn put_in(&self, client: Box<Client>) {
+        let (token, mut client) = (client.token, client);
+        while let Err((mut back, news)) = self.clients.release(token, client, false) {
+            back.connection.on_ready(news.readiness());
+            self.again(token, News::AGAIN);
+            client = back;
+        }
+    }
+
+    /// Puts a connection back, unless there is news of it.
+    pub fn rest(&self, client: Box<Client>) -> Option<(Box<Client>, News)> {
+        let owed = client.connection.is_busy();
+        let refused = self.clients.release(client.token, client, owed).err();
+        if refused.is_none() && self.is_draining() {
+            self.tell_rested();
+        }
+        refused
+    }
+
+    /// Drops a connection.
+    pub fn close(&self, client: Box<Client>) {
+        let token = client.token;
+        // Its descriptor is closed here, before anybody waits for a free one.
+        drop(client);
+        self.clients.close(token);
+        if self.accepting_paused.load(Ordering::Acquire) {
+            self.resume_accepting();
+        }
+        if self.is_draining() {
+            self.tell_rested();
+        }
+    }
+
+    /// Has `token` come up once more.
+    pub fn again(&self, token: Token, news: News) {
+        if let Err(error) = self.crew.again(token, news) {
+            log::error(&format!("cannot set the alarm: {error}"));
+        }
+    }
+
+    // ---- time ----
+
+    /// Has `token` come up at `at`.
+    pub fn arm(&self, token: Token, at: clock::Millis) {
+        let mut deadlines = self.deadlines();
+        deadlines.push(token, at);
+        if deadlines.len() > 2 * self.clients.len() + SPARE_ENTRIES {
+            deadlines.retain(|_, token| token.as_u64() == RESUME_ACCEPTING || self.clients.is_live(token));
+        }
+        self.set_alarm(&mut deadlines, false);
+    }
+
+    /// The alarm has gone off: what is due is put into the queue.
+    pub fn on_alarm(&self) {
+        let now = clock::now();
+        loop {
+            // Not held while anything else is done.
+            let due = self.deadlines().pop_due(now);
+            match due {
+                Some((_, token)) if token.as_u64() == RESUME_ACCEPTING => self.resume_accepting(),
+                Some((_, token)) => self.again(token, News::TIMER),
+                None => break,
+            }
+        }
+        self.set_alarm(&mut self.deadlines(), true);
+    }
+
+    fn set_alarm(&self, deadlines: &mut Deadlines, went_off: bool) {
+        if let Some(at) = deadlines.next_alarm(went_off)
+            && let Err(error) = self.crew.reactor().set_alarm(Some(at))
+        {
+            log::error(&format!("cannot set the alarm: {error}"));
+        }
+    }
+
+    // ---- listening ----
+
+    /// Watches all listeners.
+    pub fn start(&self) {
+        tell(&self.acceptor().start(self.crew.reactor()));
+    }
+
+    /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.
+    fn resume_accepting(&self) {
+        let mut acceptor = self.acceptor();
+        tell(&acceptor.resume(self.crew.reactor(), || self.deadlines()));
+        self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
+    }
+
+    /// The address of a listener.
+    pub fn address_of(&self, listener: usize) -> Option<yett_net::Address> {
+        self.acceptor().address(listener).cloned()
+    }
+
+    // ---- the end ----
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// No new connections; idle ones are closed; responses say that theirs will be. True when nothing is left within
+    /// `patience`. From a thread that is none of the crew's, without the interpreter's lock.
+    pub fn drain(&self, patience: Duration) -> bool {
+        {
+            let mut acceptor = self.acceptor();
+            let admit = |new, index| self.admit(new, index);
+            tell(&acceptor.drain(self.crew.reactor(), || self.deadlines(), admit));
+            // With the acceptor held: who is admitted before is found below, and nobody is afterwards.
+            self.draining.store(true, Ordering::Release);
+        }
+        for token in self.clients.tokens() {
+            self.clients.mark_owed(token);
+            self.again(token, News::DRAIN);
+        }
+        let until = Instant::now().checked_add(patience);
+        let mut guard = self.rested.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.clients.any_busy() {
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            guard = self.rested.1.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn tell_rested(&self) {
+        // Held for a moment, so that nobody who has just looked misses it.
+        drop(self.rested.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.rested.1.notify_all();
+    }
+
+    /// The threads end when they come from the application; socket files are removed.
+    pub fn stop(&self) {
+        if let Err(error) = self.crew.stop() {
+            log::error(&format!("cannot set the alarm: {error}"));
+        }
+        tell(&self.acceptor().close(self.crew.reactor()));
+    }
+
+    fn deadlines(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn acceptor(&self) -> MutexGuard<'_, Acceptor> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tell(notices: &[Notice]) {
+    for notice in notices {
+        log::error(&notice.to_string());
+    }
+}
+
+/// An engine in the hands of several threads.
+pub type SharedEngine = Arc<Engine>;

@@ -1,0 +1,238 @@
+//! What the application is told of a request: `environ` (PEP 3333; the names are those of CGI, RFC 3875 §4.1).
+//!
+//! As with the ASGI scope: a copy of a template, with everything in it that a header block has said before.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule, PyString};
+use yett_net::{Address, Connection, Peer};
+use yett_proto::request::{RequestHead, Version};
+use yett_proto::target::percent_decode;
+use yett_settings::{Settings, UnderscoreHeaders};
+
+use super::client::Addresses;
+use super::errors::ErrorStream;
+use crate::block_cache::{BlockCache, Found};
+use crate::ffi::from_latin1;
+
+/// Methods whose names are made once.
+const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// Makes `environ`s. One for each thread.
+pub struct Environs {
+    template: Py<PyDict>,
+    keys: Keys,
+    methods: Vec<(&'static [u8], Py<PyString>)>,
+    http10: Py<PyString>,
+    empty: Py<PyString>,
+    root_path: String,
+    keep_underscores: bool,
+    blocks: BlockCache<PyDict>,
+}
+
+struct Keys {
+    request_method: Py<PyString>,
+    path_info: Py<PyString>,
+    query_string: Py<PyString>,
+    raw_uri: Py<PyString>,
+    request_uri: Py<PyString>,
+    server_protocol: Py<PyString>,
+    server_name: Py<PyString>,
+    server_port: Py<PyString>,
+    remote_addr: Py<PyString>,
+    remote_port: Py<PyString>,
+    content_length: Py<PyString>,
+    input: Py<PyString>,
+    early_hints: Py<PyString>,
+}
+
+impl Environs {
+    /// `support` is the module `yett.streams`.
+    pub fn new(support: &Bound<'_, PyModule>, settings: &Settings) -> PyResult<Self> {
+        let py = support.py();
+        let text = |text: &str| PyString::intern(py, text).unbind();
+        let template = PyDict::new(py);
+        // In the order in which people look for them; what differs from request to request is filled in then.
+        for key in ["REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI"] {
+            template.set_item(text(key), "")?;
+        }
+        template.set_item(text("SCRIPT_NAME"), from_latin1(py, settings.root_path.as_bytes())?)?;
+        template.set_item(text("SERVER_PROTOCOL"), text("HTTP/1.1"))?;
+        template.set_item(text("SERVER_SOFTWARE"), concat!("yett/", env!("CARGO_PKG_VERSION")))?;
+        for key in ["SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT"] {
+            template.set_item(text(key), "")?;
+        }
+        template.set_item(text("wsgi.version"), (1, 0))?;
+        template.set_item(text("wsgi.url_scheme"), text("http"))?;
+        template.set_item(text("wsgi.input"), py.None())?;
+        template.set_item(text("wsgi.input_terminated"), true)?;
+        template.set_item(text("wsgi.errors"), Bound::new(py, ErrorStream)?)?;
+        template.set_item(text("wsgi.multithread"), settings.threads > 1)?;
+        template.set_item(text("wsgi.multiprocess"), false)?;
+        template.set_item(text("wsgi.run_once"), false)?;
+        template.set_item(text("wsgi.file_wrapper"), support.getattr("FileWrapper")?)?;
+        template.set_item(text("wsgi.early_hints"), py.None())?;
+        Ok(Self {
+            template: template.unbind(),
+            keys: Keys {
+                request_method: text("REQUEST_METHOD"),
+                path_info: text("PATH_INFO"),
+                query_string: text("QUERY_STRING"),
+                raw_uri: text("RAW_URI"),
+                request_uri: text("REQUEST_URI"),
+                server_protocol: text("SERVER_PROTOCOL"),
+                server_name: text("SERVER_NAME"),
+                server_port: text("SERVER_PORT"),
+                remote_addr: text("REMOTE_ADDR"),
+                remote_port: text("REMOTE_PORT"),
+                content_length: text("CONTENT_LENGTH"),
+                input: text("wsgi.input"),
+                early_hints: text("wsgi.early_hints"),
+            },
+            methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
+            http10: text("HTTP/1.0"),
+            empty: text(""),
+            root_path: settings.root_path.clone(),
+            keep_underscores: settings.underscore_headers == UnderscoreHeaders::Allow,
+            blocks: BlockCache::default(),
+        })
+    }
+
+    /// The `environ` of one request, but for what [`Environs::complete`] puts in.
+    pub fn make<'py>(
+        &self,
+        py: Python<'py>,
+        head: &RequestHead<'_>,
+        addresses: &Addresses,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let keys = &self.keys;
+        let environ = self.with_headers(py, head)?;
+        environ.set_item(&keys.request_method, self.method(py, head.method())?)?;
+        environ.set_item(&keys.path_info, self.path(py, head.path())?)?;
+        if !head.query().is_empty() {
+            environ.set_item(&keys.query_string, from_latin1(py, head.query())?)?;
+        }
+        // Under both names: Gunicorn's, and that of Apache, uWSGI and nginx.
+        let uri = from_latin1(py, head.target())?;
+        environ.set_item(&keys.raw_uri, &uri)?;
+        environ.set_item(&keys.request_uri, uri)?;
+        if head.version() == Version::Http10 {
+            environ.set_item(&keys.server_protocol, &self.http10)?;
+        }
+        environ.set_item(&keys.server_name, &addresses.server_name)?;
+        environ.set_item(&keys.server_port, &addresses.server_port)?;
+        environ.set_item(&keys.remote_addr, &addresses.remote_address)?;
+        match &addresses.remote_port {
+            Some(port) => environ.set_item(&keys.remote_port, port)?,
+            None => environ.del_item(&keys.remote_port)?,
+        }
+        Ok(environ)
+    }
+
+    /// Puts in what belongs to the exchange. `decoded`: the length of a body that came without one and was collected;
+    /// it is given as if the client had sent it, and the transfer coding that was undone is not mentioned any more
+    /// (RFC 3875 §4.1.2; several frameworks read no body without CONTENT_LENGTH).
+    pub fn complete(
+        &self,
+        environ: &Bound<'_, PyDict>,
+        input: &Bound<'_, PyAny>,
+        early_hints: &Bound<'_, PyAny>,
+        decoded: Option<u64>,
+    ) -> PyResult<()> {
+        environ.set_item(&self.keys.input, input)?;
+        environ.set_item(&self.keys.early_hints, early_hints)?;
+        if let Some(length) = decoded {
+            environ.set_item(&self.keys.content_length, length.to_string())?;
+            environ.del_item("HTTP_TRANSFER_ENCODING")?;
+        }
+        Ok(())
+    }
+
+    fn method<'py>(&self, py: Python<'py>, method: &[u8]) -> PyResult<Bound<'py, PyString>> {
+        match self.methods.iter().find(|(name, _)| *name == method) {
+            Some((_, text)) => Ok(text.bind(py).clone()),
+            None => from_latin1(py, method),
+        }
+    }
+
+    /// PATH_INFO: decoded, and without the prefix that SCRIPT_NAME says, if the proxy has left it there.
+    fn path<'py>(&self, py: Python<'py>, raw: &[u8]) -> PyResult<Bound<'py, PyString>> {
+        let decoded = percent_decode(raw);
+        let mut path: &[u8] = &decoded;
+        if !self.root_path.is_empty()
+            && let Some(rest) = path.strip_prefix(self.root_path.as_bytes())
+            && matches!(rest.first(), None | Some(b'/'))
+        {
+            path = rest;
+        }
+        if path.is_empty() { Ok(self.empty.bind(py).clone()) } else { from_latin1(py, path) }
+    }
+
+    /// The template with the request's header fields.
+    fn with_headers<'py>(&self, py: Python<'py>, head: &RequestHead<'_>) -> PyResult<Bound<'py, PyDict>> {
+        // The value of Host is not the one in the block if it is rewritten.
+        let block = (!head.rewrites_host()).then(|| self.blocks.look_up(py, head.field_block()));
+        if let Some(Found::Known(environ)) = block {
+            return environ.copy();
+        }
+        let environ = self.template.bind(py).copy()?;
+        for (name, value) in head.fields() {
+            let Some(key) = self.key(name) else { continue };
+            let value = from_latin1(py, value)?;
+            let key = PyString::new(py, &key);
+            let value = match environ.get_item(&key)? {
+                None => value,
+                Some(earlier) => {
+                    // RFC 9110 §5.3, and RFC 6265 §5.4 for cookies, whose values hold commas.
+                    let separator = if name.eq_ignore_ascii_case(b"cookie") { "; " } else { "," };
+                    earlier.add(separator)?.add(value)?.cast_into::<PyString>()?
+                }
+            };
+            environ.set_item(key, value)?;
+        }
+        if let Some(Found::New(place)) = block {
+            self.blocks.remember(place, head.field_block(), &environ.copy()?);
+        }
+        Ok(environ)
+    }
+
+    /// Under which name a field stands; `None` for those that are left out.
+    fn key(&self, name: &[u8]) -> Option<String> {
+        if name.contains(&b'_') && !self.keep_underscores {
+            // `X_User` and `X-User` are both HTTP_X_USER: one that a proxy sets could be forged.
+            return None;
+        }
+        // A field name is ASCII (RFC 9110 §5.1).
+        let upper: String =
+            name.iter().map(|b| if *b == b'-' { '_' } else { b.to_ascii_uppercase() as char }).collect();
+        match upper.as_str() {
+            // `Content_Length` is no Content-Length, even where underscores are kept.
+            "CONTENT_TYPE" | "CONTENT_LENGTH" => (!name.contains(&b'_')).then_some(upper),
+            // HTTP_PROXY is where many clients look for their proxy (CVE-2016-5385, «httpoxy»).
+            "PROXY" => None,
+            _ => Some(format!("HTTP_{upper}")),
+        }
+    }
+}
+
+impl Addresses {
+    /// `listener`: where the connection came in.
+    pub fn new(py: Python<'_>, connection: &Connection, listener: Option<&Address>) -> PyResult<Self> {
+        let text = |text: &str| PyString::new(py, text).unbind();
+        let (remote_address, remote_port) = match connection.peer() {
+            Peer::Inet(address) => (text(&address.ip().to_string()), Some(text(&address.port().to_string()))),
+            Peer::Unix => (text(""), None),
+        };
+        let actual = match listener {
+            Some(address) if address.is_wildcard() => connection.local_address(),
+            Some(Address::Inet(address)) => Some(*address),
+            _ => None,
+        };
+        let (server_name, server_port) = match (actual, listener) {
+            (Some(address), _) => (text(&address.ip().to_string()), text(&address.port().to_string())),
+            // PEP 3333: neither may be empty… but a unix socket has no port.
+            (None, Some(Address::Unix(path))) => (text(&path.to_string_lossy()), text("")),
+            (None, _) => (text("localhost"), text("")),
+        };
+        Ok(Self { remote_address, remote_port, server_name, server_port })
+    }
+}

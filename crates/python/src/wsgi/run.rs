@@ -1,0 +1,315 @@
+//! How the application is called, and its result sent (PEP 3333).
+
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use yett_net::buffer::FilePart;
+use yett_proto::h1::BodyEnd;
+use yett_proto::request::BodyLength;
+use yett_settings::Settings;
+
+use super::client::{Addresses, Request};
+use super::environ::Environs;
+use super::errors;
+use super::exchange::{EARLY_HINTS, Exchange, Inner, READ_BODY, Response, START_RESPONSE, type_of};
+use super::input::Inputs;
+use super::respond::Delivery;
+use super::worker::Worker;
+use crate::{ClientDisconnected, ffi, log};
+
+/// The application, and what is needed to call it. One for each thread.
+pub struct Gateway {
+    application: Py<PyAny>,
+    /// Copied for each request.
+    context: Py<PyAny>,
+    environs: Environs,
+    inputs: Inputs,
+    file_wrapper: Py<PyAny>,
+    /// Finds the descriptor of a file object, if there is a real file behind it.
+    open_file: Py<PyAny>,
+    /// Bodies are collected, and so have a length, before the application runs.
+    collects_bodies: bool,
+}
+
+impl Gateway {
+    pub fn new(
+        py: Python<'_>,
+        application: Py<PyAny>,
+        context: Py<PyAny>,
+        settings: &Settings,
+    ) -> PyResult<Self> {
+        let support = py.import("yett.streams")?;
+        Ok(Self {
+            application,
+            context,
+            environs: Environs::new(&support, settings)?,
+            inputs: Inputs::new(&support)?,
+            file_wrapper: support.getattr("FileWrapper")?.unbind(),
+            open_file: support.getattr("open_file")?.unbind(),
+            collects_bodies: settings.request_buffering,
+        })
+    }
+
+    /// Has the application answer a request. `None`: the worker is lost, for want of memory.
+    pub fn run(&self, py: Python<'_>, worker: Box<Worker>, request: Request) -> Option<Box<Worker>> {
+        let exchange = match Bound::new(py, Exchange::new(worker)) {
+            Ok(exchange) => exchange,
+            Err(error) => {
+                log::error(&format!("a request could not be started: {error}"));
+                return None;
+            }
+        };
+        let inner = exchange.get().inner().ok()?;
+        if let Err(error) = self.answer(&exchange, inner, request) {
+            // Not the application's doing: no memory, most likely.
+            self.fail(py, inner, "a request could not be started", &error);
+        }
+        errors::finish_line();
+        let mut worker = inner.end()?;
+        if let Some(mut client) = worker.client.take() {
+            // Whatever went wrong before: the client is not left without an end.
+            if client.connection.awaits_response() {
+                client.connection.abort();
+            }
+            worker.log_access(&mut client, crate::access_log::CLIENT_GONE);
+            worker.client = Some(client);
+        }
+        Some(worker)
+    }
+
+    fn answer(&self, exchange: &Bound<'_, Exchange>, inner: &Inner, request: Request) -> PyResult<()> {
+        let py = exchange.py();
+        let (environ, chunked) = inner.with_worker(|worker| {
+            let addresses = match worker.client.as_mut().and_then(|client| client.addresses.take()) {
+                Some(addresses) => addresses,
+                None => self.addresses(py, worker)?,
+            };
+            let head = worker.head_of(&request);
+            let environ = self.environs.make(py, &head, &addresses)?;
+            let chunked = head.body() == BodyLength::Chunked;
+            if let Some(client) = &mut worker.client {
+                client.addresses = Some(addresses);
+            }
+            PyResult::Ok((environ, chunked))
+        })??;
+        let input = self.inputs.make(py, request.body, |first| {
+            inner.unread(first);
+            READ_BODY.bind(py, exchange.as_any())
+        })?;
+        let early_hints = EARLY_HINTS.bind(py, exchange.as_any())?;
+        let decoded = input.length.filter(|_| chunked && self.collects_bodies);
+        self.environs.complete(&environ, &input.object, &early_hints, decoded)?;
+        let start_response = START_RESPONSE.bind(py, exchange.as_any())?;
+        // What the application sets in a context variable ends with its request.
+        let context = ffi::copy_context(self.context.bind(py))?;
+        let answered = ffi::in_context(&context, || self.call(inner, &environ, &start_response))?;
+        if let Err(error) = answered {
+            self.fail(py, inner, &format!("{}: the application failed", describe(&environ)), &error);
+        }
+        input.finish()
+    }
+
+    fn addresses(&self, py: Python<'_>, worker: &Worker) -> PyResult<Addresses> {
+        let Some(client) = &worker.client else { return Err(PyRuntimeError::new_err("there is no client")) };
+        let listener = worker.engine.address_of(client.listener);
+        Addresses::new(py, &client.connection, listener.as_ref())
+    }
+
+    fn call(
+        &self,
+        inner: &Inner,
+        environ: &Bound<'_, PyDict>,
+        start_response: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let application = self.application.bind(environ.py());
+        let result = ffi::vectorcall(application, [environ.as_any(), start_response], None)?;
+        let sent = self.send_result(inner, environ, &result);
+        // «must call that method upon completion of the current request, whether the request was completed normally,
+        // or terminated early»
+        let closed = match result.getattr_opt(intern!(result.py(), "close")) {
+            Ok(Some(close)) if !is_plain(&result) => close.call0().map(drop),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match (sent, closed) {
+            (Err(sent), Err(closed)) => {
+                let py = result.py();
+                log::error(&format!("close() failed, too\n{}", log::traceback(py, &closed).trim_end()));
+                Err(sent)
+            }
+            (sent, closed) => sent.and(closed),
+        }
+    }
+
+    // ---- the result ----
+
+    fn send_result(
+        &self,
+        inner: &Inner,
+        environ: &Bound<'_, PyDict>,
+        result: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        if let Ok(list) = result.cast_exact::<PyList>() {
+            send_all(inner, || list.iter())?;
+        } else if let Ok(tuple) = result.cast_exact::<PyTuple>() {
+            send_all(inner, || tuple.iter())?;
+        } else if !(result.get_type().is(&self.file_wrapper) && self.send_file(inner, result)?)
+            && send_each(inner, result)? == Delivery::Gone
+        {
+            log::debug(&format!("{}: the client has gone", describe(environ)));
+            return Ok(());
+        }
+        if let BodyEnd::Short { missing } = inner.finish()? {
+            log::error(&format!(
+                "{}: the application ended the body {missing} bytes short of its Content-Length: the connection was \
+                 closed",
+                describe(environ)
+            ));
+        }
+        // What comes after this, such as close(), may take its time; a list has nothing of the kind.
+        if !is_plain(result) {
+            inner.deliver(result.py(), true)?;
+        }
+        Ok(())
+    }
+
+    /// A `wsgi.file_wrapper` around a real file goes out without passing through this process; false if it is none.
+    fn send_file(&self, inner: &Inner, wrapper: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let file = wrapper.getattr(intern!(wrapper.py(), "filelike"))?;
+        let Some((descriptor, offset)) = self.open_file.bind(wrapper.py()).call1((file,))?.extract()? else {
+            return Ok(false);
+        };
+        if inner.response.get() == Response::NotStarted {
+            return Err(PyRuntimeError::new_err("start_response() was not called before the body"));
+        }
+        let promised = inner.with_worker(|worker| worker.head.content_length())?;
+        let part = FilePart::of_descriptor(descriptor, Some(offset), promised)?;
+        inner.respond(Some(part.count), |connection| connection.respond_file(part))?;
+        Ok(true)
+    }
+
+    // ---- failure ----
+
+    /// The application has failed, or the server before it: 500 if nothing is on the wire, else the end.
+    fn fail(&self, py: Python<'_>, inner: &Inner, what: &str, error: &PyErr) {
+        if inner.gone.get() && error.is_instance_of::<ClientDisconnected>(py) {
+            log::debug("the application has stopped: its client has gone");
+        } else if error.is_instance_of::<PyException>(py) {
+            log::error(&format!("{what}\n{}", log::traceback(py, error).trim_end()));
+        } else {
+            // SystemExit and KeyboardInterrupt end the request that raises them, not the server.
+            let name = error.get_type(py).name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+            log::error(&format!("{what} ({name})\n{}", log::traceback(py, error).trim_end()));
+        }
+        let response = inner.response.replace(Response::Complete);
+        // Failure: the request is over, and with it all there was to tell.
+        let _ = inner.with_worker(|worker| {
+            let date = worker.date.text();
+            let stamp = yett_net::Stamp { date: &date, server: worker.engine.options.server_header };
+            let Some(client) = &mut worker.client else { return };
+            match response {
+                Response::NotStarted | Response::Started => {
+                    client.connection.respond_failure(&stamp);
+                    if let Some(record) = &mut client.record {
+                        record.status = 500;
+                    }
+                }
+                Response::Streaming => client.connection.abort(),
+                Response::Complete => {}
+            }
+        });
+    }
+}
+
+/// All of a body that is there at once: its length is known.
+fn send_all<'py, I: Iterator<Item = Bound<'py, PyAny>>>(
+    inner: &Inner,
+    items: impl Fn() -> I,
+) -> PyResult<()> {
+    let mut total = 0;
+    for item in items() {
+        let Ok(bytes) = item.cast::<PyBytes>() else { return Err(no_bytes(&item)) };
+        total += bytes.as_bytes().len() as u64;
+    }
+    if inner.response.get() == Response::NotStarted {
+        return Err(PyRuntimeError::new_err("the application returned without calling start_response()"));
+    }
+    if inner.gone.get() {
+        return Ok(());
+    }
+    for item in items() {
+        if let Ok(bytes) = item.cast::<PyBytes>()
+            && !bytes.as_bytes().is_empty()
+        {
+            inner.queue(bytes, Some(total))?;
+        }
+    }
+    Ok(())
+}
+
+/// Piece by piece, each on its way before the next is asked for (PEP 3333, «Buffering and Streaming»).
+fn send_each(inner: &Inner, result: &Bound<'_, PyAny>) -> PyResult<Delivery> {
+    let py = result.py();
+    let iterator = result.try_iter().map_err(|error| {
+        // An `__iter__` that fails has its own story to tell.
+        if result.hasattr(intern!(py, "__iter__")).unwrap_or(false) {
+            return error;
+        }
+        PyTypeError::new_err(format!(
+            "the application returned {}, not an iterable of bytes",
+            type_of(result)
+        ))
+    })?;
+    // «If the iterable returned by the application provides a working __len__() method …»: of one piece the length is
+    // known. (A generator has none, and asking would cost an exception.)
+    let one = !ffi::is_generator(result) && result.len().is_ok_and(|length| length == 1);
+    for item in iterator {
+        let item = item?;
+        let Ok(bytes) = item.cast::<PyBytes>() else { return Err(at_its_line(result, no_bytes(&item))) };
+        let complete = one.then_some(bytes.as_bytes().len() as u64);
+        if inner.response.get() == Response::NotStarted {
+            let error = PyRuntimeError::new_err("start_response() was not called before the body");
+            return Err(at_its_line(result, error));
+        }
+        if inner.send(py, bytes, complete)? == Delivery::Gone {
+            return Ok(Delivery::Gone);
+        }
+    }
+    if inner.response.get() == Response::NotStarted {
+        return Err(PyRuntimeError::new_err("the application ended without calling start_response()"));
+    }
+    Ok(Delivery::Fine)
+}
+
+/// Raises the error where the application yielded what is wrong, if that is possible, so that the traceback shows it.
+fn at_its_line(result: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    if !ffi::is_generator(result) {
+        return error;
+    }
+    let py = result.py();
+    let thrown = result.call_method1(intern!(py, "throw"), (error.value(py),));
+    match thrown {
+        Err(raised) if raised.is_instance_of::<PyException>(py) => raised,
+        _ => error,
+    }
+}
+
+fn no_bytes(item: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!("the body must consist of bytes, not {}", type_of(item)))
+}
+
+/// Whether nothing of the application's runs any more once it has returned this.
+fn is_plain(result: &Bound<'_, PyAny>) -> bool {
+    result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>()
+}
+
+/// `GET /path`, for messages. The application may have changed it, even into what would forge a line of the log.
+fn describe(environ: &Bound<'_, PyDict>) -> String {
+    let part = |key: &str| -> String {
+        let value = environ.get_item(key).ok().flatten();
+        let text = value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+        text.chars().flat_map(char::escape_default).take(512).collect()
+    };
+    format!("{} {}", part("REQUEST_METHOD"), part("RAW_URI"))
+}

@@ -1,0 +1,115 @@
+//! What Python sees of the gateway: one object for each server, and in it the loop of each thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use yett_net::clock;
+
+use super::engine::{Engine, SharedEngine};
+use super::run::Gateway;
+use super::worker::Worker;
+use crate::listeners::Listener;
+use crate::log;
+use crate::options::Options;
+use crate::settings::Settings;
+
+/// This process is a child that the application has forked: it has the descriptors of the server, but is none.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// The exit code of a child that comes back from the application (sysexits.h: EX_SOFTWARE).
+const STRAY_CHILD: i32 = 70;
+
+/// Serves one WSGI application from several threads, each of which calls `serve()`.
+#[pyclass(frozen, module = "yett._core")]
+pub struct WsgiServer {
+    engine: SharedEngine,
+    application: Py<PyAny>,
+    context: Py<PyAny>,
+    settings: Py<Settings>,
+}
+
+#[pymethods]
+impl WsgiServer {
+    /// `context`: copied for each request. The listeners are taken over.
+    #[new]
+    #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
+    fn new(
+        application: Py<PyAny>,
+        listeners: Vec<Bound<'_, Listener>>,
+        settings: Py<Settings>,
+        context: Py<PyAny>,
+    ) -> PyResult<Self> {
+        let options = Options::new(&settings.get().values)?;
+        let listeners =
+            listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
+        let engine = Arc::new(Engine::new(listeners, options)?);
+        Ok(Self { engine, application, context, settings })
+    }
+
+    /// Begins to accept connections.
+    fn start(&self) {
+        self.engine.start();
+    }
+
+    /// Works until the server stops: the body of a thread.
+    fn serve(&self, py: Python<'_>) -> PyResult<()> {
+        let gateway = Gateway::new(
+            py,
+            self.application.clone_ref(py),
+            self.context.clone_ref(py),
+            &self.settings.get().values,
+        )?;
+        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine)));
+        let mut worker = new_worker();
+        loop {
+            let (request, ready) = py.detach(|| {
+                let request = worker.next_request();
+                // Alone, nobody is in the way; then there is nothing to be measured.
+                let ready = (!self.engine.crew.is_alone()).then(clock::now_micros);
+                (request, ready)
+            });
+            let Some(request) = request else { return Ok(()) };
+            let entered = ready.map(|ready| (ready, clock::now_micros()));
+            worker = gateway.run(py, worker, request).unwrap_or_else(new_worker);
+            if let Some((ready, entered)) = entered {
+                let (wait, stay) =
+                    (entered.saturating_sub(ready), clock::now_micros().saturating_sub(entered));
+                worker.member.door.visited(wait, stay);
+            }
+            if FORKED.load(Ordering::Relaxed) {
+                log::error(
+                    "a forked child came back from the application into the server, and is ended: it must call \
+                     os._exit(), or exec",
+                );
+                // Nothing of the parent's is run on the way out.
+                py.import("os")?.call_method1("_exit", (STRAY_CHILD,))?;
+            }
+        }
+    }
+
+    /// Takes no more connections and closes idle ones. True when all requests have been answered within `patience`
+    /// seconds.
+    fn drain(&self, py: Python<'_>, patience: f64) -> bool {
+        let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
+        py.detach(|| self.engine.drain(patience))
+    }
+
+    /// Ends: threads return from `serve()` as soon as they are not in the application; socket files are removed.
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.engine.stop());
+    }
+
+    /// Open connections, idle ones included.
+    #[getter]
+    fn connections(&self) -> usize {
+        self.engine.clients.len()
+    }
+}
+
+/// To be called in every child that is forked.
+#[pyfunction]
+pub fn note_fork() {
+    FORKED.store(true, Ordering::Relaxed);
+}
