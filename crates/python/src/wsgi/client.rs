@@ -32,8 +32,8 @@ pub struct Addresses {
     pub remote_address: Py<PyString>,
     /// None on a unix socket.
     pub remote_port: Option<Py<PyString>>,
-    pub server_name: Py<PyString>,
-    pub server_port: Py<PyString>,
+    /// SERVER_NAME and SERVER_PORT, unless they are the same for all connections.
+    pub server: Option<(Py<PyString>, Py<PyString>)>,
 }
 
 /// A request whose body is on its way. No thread waits for it.

@@ -182,6 +182,12 @@ impl Engine {
         self.acceptor().address(listener).cloned()
     }
 
+    /// The address where all connections come in, if there is only one.
+    pub fn only_address(&self) -> Option<yett_net::Address> {
+        let acceptor = self.acceptor();
+        if acceptor.address(1).is_some() { None } else { acceptor.address(0).cloned() }
+    }
+
     // ---- the end ----
 
     pub fn is_draining(&self) -> bool {

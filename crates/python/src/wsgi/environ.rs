@@ -2,6 +2,8 @@
 //!
 //! As with the ASGI scope: a copy of a template, with everything in it that a header block has said before.
 
+use std::net::SocketAddr;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyString};
 use yett_net::{Address, Connection, Peer};
@@ -11,6 +13,7 @@ use yett_settings::{Settings, UnderscoreHeaders};
 
 use super::client::Addresses;
 use super::errors::ErrorStream;
+use super::exchange::Exchange;
 use crate::block_cache::{BlockCache, Found};
 use crate::ffi::from_latin1;
 
@@ -46,8 +49,13 @@ struct Keys {
 }
 
 impl Environs {
-    /// `support` is the module `yett.streams`.
-    pub fn new(support: &Bound<'_, PyModule>, settings: &Settings) -> PyResult<Self> {
+    /// `support` is the module `yett.streams`; `listener` the address where all connections come in, if there is only
+    /// one.
+    pub fn new(
+        support: &Bound<'_, PyModule>,
+        settings: &Settings,
+        listener: Option<&Address>,
+    ) -> PyResult<Self> {
         let py = support.py();
         let text = |text: &str| PyString::intern(py, text).unbind();
         let template = PyDict::new(py);
@@ -58,12 +66,15 @@ impl Environs {
         template.set_item(text("SCRIPT_NAME"), from_latin1(py, settings.root_path.as_bytes())?)?;
         template.set_item(text("SERVER_PROTOCOL"), text("HTTP/1.1"))?;
         template.set_item(text("SERVER_SOFTWARE"), concat!("yett/", env!("CARGO_PKG_VERSION")))?;
-        for key in ["SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT"] {
+        let (name, port) = server(None, listener);
+        template.set_item(text("SERVER_NAME"), name)?;
+        template.set_item(text("SERVER_PORT"), port)?;
+        for key in ["REMOTE_ADDR", "REMOTE_PORT"] {
             template.set_item(text(key), "")?;
         }
         template.set_item(text("wsgi.version"), (1, 0))?;
         template.set_item(text("wsgi.url_scheme"), text("http"))?;
-        template.set_item(text("wsgi.input"), py.None())?;
+        template.set_item(text("wsgi.input"), support.getattr("EMPTY_INPUT")?)?;
         template.set_item(text("wsgi.input_terminated"), true)?;
         template.set_item(text("wsgi.errors"), Bound::new(py, ErrorStream)?)?;
         template.set_item(text("wsgi.multithread"), settings.threads > 1)?;
@@ -118,8 +129,10 @@ impl Environs {
         if head.version() == Version::Http10 {
             environ.set_item(&keys.server_protocol, &self.http10)?;
         }
-        environ.set_item(&keys.server_name, &addresses.server_name)?;
-        environ.set_item(&keys.server_port, &addresses.server_port)?;
+        if let Some((name, port)) = &addresses.server {
+            environ.set_item(&keys.server_name, name)?;
+            environ.set_item(&keys.server_port, port)?;
+        }
         environ.set_item(&keys.remote_addr, &addresses.remote_address)?;
         match &addresses.remote_port {
             Some(port) => environ.set_item(&keys.remote_port, port)?,
@@ -128,17 +141,19 @@ impl Environs {
         Ok(environ)
     }
 
-    /// Puts in what belongs to the exchange. `decoded`: the length of a body that came without one and was collected;
+    /// Puts in what belongs to the exchange. `input`: `None` for a request without a body. `decoded`: the length of a body that came without one and was collected;
     /// it is given as if the client had sent it, and the transfer coding that was undone is not mentioned any more
     /// (RFC 3875 §4.1.2; several frameworks read no body without CONTENT_LENGTH).
     pub fn complete(
         &self,
         environ: &Bound<'_, PyDict>,
-        input: &Bound<'_, PyAny>,
-        early_hints: &Bound<'_, PyAny>,
+        input: Option<&Bound<'_, PyAny>>,
+        early_hints: &Bound<'_, Exchange>,
         decoded: Option<u64>,
     ) -> PyResult<()> {
-        environ.set_item(&self.keys.input, input)?;
+        if let Some(input) = input {
+            environ.set_item(&self.keys.input, input)?;
+        }
         environ.set_item(&self.keys.early_hints, early_hints)?;
         if let Some(length) = decoded {
             environ.set_item(&self.keys.content_length, length.to_string())?;
@@ -215,24 +230,36 @@ impl Environs {
 }
 
 impl Addresses {
-    /// `listener`: where the connection came in.
-    pub fn new(py: Python<'_>, connection: &Connection, listener: Option<&Address>) -> PyResult<Self> {
+    /// `listener`: where the connection came in. `only`: so do all.
+    pub fn new(
+        py: Python<'_>,
+        connection: &Connection,
+        listener: Option<&Address>,
+        only: bool,
+    ) -> PyResult<Self> {
         let text = |text: &str| PyString::new(py, text).unbind();
         let (remote_address, remote_port) = match connection.peer() {
             Peer::Inet(address) => (text(&address.ip().to_string()), Some(text(&address.port().to_string()))),
             Peer::Unix => (text(""), None),
         };
-        let actual = match listener {
-            Some(address) if address.is_wildcard() => connection.local_address(),
-            Some(Address::Inet(address)) => Some(*address),
-            _ => None,
-        };
-        let (server_name, server_port) = match (actual, listener) {
-            (Some(address), _) => (text(&address.ip().to_string()), text(&address.port().to_string())),
-            // PEP 3333: neither may be empty… but a unix socket has no port.
-            (None, Some(Address::Unix(path))) => (text(&path.to_string_lossy()), text("")),
-            (None, _) => (text("localhost"), text("")),
-        };
-        Ok(Self { remote_address, remote_port, server_name, server_port })
+        let wildcard = listener.is_some_and(Address::is_wildcard);
+        let actual = if wildcard { connection.local_address() } else { None };
+        let server = (!only || wildcard).then(|| {
+            let (name, port) = server(actual, listener);
+            (text(&name), text(&port))
+        });
+        Ok(Self { remote_address, remote_port, server })
+    }
+}
+
+/// SERVER_NAME and SERVER_PORT. `actual`: the address on our side, of a connection to a listener on all addresses.
+fn server(actual: Option<SocketAddr>, listener: Option<&Address>) -> (String, String) {
+    match (actual, listener) {
+        (Some(address), _) | (None, Some(&Address::Inet(address))) => {
+            (address.ip().to_string(), address.port().to_string())
+        }
+        // PEP 3333 wants neither of them empty, but a unix socket has no port.
+        (None, Some(Address::Unix(path))) => (path.to_string_lossy().into_owned(), String::new()),
+        (None, None) => ("localhost".to_owned(), String::new()),
     }
 }

@@ -34,7 +34,7 @@ pub enum Response {
     Complete,
 }
 
-/// The object that the functions are bound to. The application sees it only as their `__self__`.
+/// The object that the functions are bound to. The application sees it as their `__self__`, and as `wsgi.early_hints`.
 #[pyclass(frozen, module = "yett._core")]
 pub struct Exchange {
     inner: ThreadBound<Inner>,
@@ -81,17 +81,6 @@ ffi::builtin!(
 );
 
 ffi::builtin!(
-    /// `wsgi.early_hints`.
-    pub EARLY_HINTS,
-    c"early_hints",
-    c"early_hints(headers, /)\n--\n\nSends a 103 response with these headers at once (RFC 8297).",
-    |this: Exchange, headers| {
-        this.get().inner()?.early_hints(headers)?;
-        Ok(this.py().None().into_bound(this.py()))
-    }
-);
-
-ffi::builtin!(
     /// What a body that is still coming is read with.
     pub READ_BODY,
     c"read_body",
@@ -101,6 +90,16 @@ ffi::builtin!(
         Ok(inner.read_body(this.py(), size.extract()?)?.into_any())
     }
 );
+
+#[pymethods]
+impl Exchange {
+    /// `wsgi.early_hints(headers)`: sends a 103 response with these headers at once (RFC 8297). The object itself is
+    /// called, for making one more in every request would cost more than a function that is hardly ever called.
+    #[pyo3(signature = (headers, /))]
+    fn __call__(&self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner()?.early_hints(headers)
+    }
+}
 
 impl Exchange {
     pub fn new(worker: Box<Worker>) -> Self {
@@ -246,7 +245,8 @@ impl Inner {
         let mut fields = FieldBlock::new();
         for (index, header) in headers.try_iter()?.enumerate() {
             let (name, value) = header?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-            let wrong = |part: &str| outside_latin1("early_hints()", &format!("the {part} of headers[{index}]"));
+            let wrong =
+                |part: &str| outside_latin1("early_hints()", &format!("the {part} of headers[{index}]"));
             let name = header_bytes(&name)?.ok_or_else(|| wrong("name"))?;
             let value = header_bytes(&value)?.ok_or_else(|| wrong("value"))?;
             fields.push(name, value).map_err(|error| refused("early_hints()", &error))?;

@@ -10,8 +10,6 @@ use super::client::Body;
 
 /// Makes them.
 pub struct Inputs {
-    /// Shared by all requests without a body.
-    empty: Py<PyAny>,
     memory: Py<PyAny>,
     file: Py<PyAny>,
     streaming: Py<PyAny>,
@@ -19,7 +17,8 @@ pub struct Inputs {
 
 /// A request's `wsgi.input`.
 pub struct Input<'py> {
-    pub object: Bound<'py, PyAny>,
+    /// `None`: there is no body, and the object that all such requests share will do.
+    pub object: Option<Bound<'py, PyAny>>,
     /// Bytes of the whole body, if they are known.
     pub length: Option<u64>,
     /// It holds a descriptor: to be closed when the request is over.
@@ -31,7 +30,6 @@ impl Inputs {
     pub fn new(support: &Bound<'_, PyModule>) -> PyResult<Self> {
         let py = support.py();
         Ok(Self {
-            empty: support.getattr("EMPTY_INPUT")?.unbind(),
             memory: py.import("io")?.getattr("BytesIO")?.unbind(),
             file: support.getattr("file_input")?.unbind(),
             streaming: support.getattr("streaming_input")?.unbind(),
@@ -46,20 +44,19 @@ impl Inputs {
         read: impl FnOnce(Vec<u8>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Input<'py>> {
         Ok(match body {
-            Body::Memory(bytes) if bytes.is_empty() => {
-                Input { object: self.empty.bind(py).clone(), length: Some(0), close: false }
-            }
+            Body::Memory(bytes) if bytes.is_empty() => Input { object: None, length: Some(0), close: false },
             Body::Memory(bytes) => {
                 let object = self.memory.bind(py).call1((PyBytes::new(py, &bytes),))?;
-                Input { object, length: Some(bytes.len() as u64), close: false }
+                Input { object: Some(object), length: Some(bytes.len() as u64), close: false }
             }
             Body::File { file, length } => {
                 // Closed by the object, which owns it from here on.
                 let object = self.file.bind(py).call1((file.into_raw_fd(),))?;
-                Input { object, length: Some(length), close: true }
+                Input { object: Some(object), length: Some(length), close: true }
             }
             Body::Streaming(first) => {
-                Input { object: self.streaming.bind(py).call1((read(first)?,))?, length: None, close: false }
+                let object = self.streaming.bind(py).call1((read(first)?,))?;
+                Input { object: Some(object), length: None, close: false }
             }
         })
     }
@@ -68,10 +65,9 @@ impl Inputs {
 impl Input<'_> {
     /// The request is over.
     pub fn finish(&self) -> PyResult<()> {
-        if self.close {
-            self.object.call_method0(intern!(self.object.py(), "close")).map(drop)
-        } else {
-            Ok(())
+        match &self.object {
+            Some(object) if self.close => object.call_method0(intern!(object.py(), "close")).map(drop),
+            _ => Ok(()),
         }
     }
 }

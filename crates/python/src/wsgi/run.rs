@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use yett_net::Address;
 use yett_net::buffer::FilePart;
 use yett_proto::h1::BodyEnd;
 use yett_proto::request::BodyLength;
@@ -12,7 +13,7 @@ use yett_settings::Settings;
 use super::client::{Addresses, Request};
 use super::environ::Environs;
 use super::errors;
-use super::exchange::{EARLY_HINTS, Exchange, Inner, READ_BODY, Response, START_RESPONSE, type_of};
+use super::exchange::{Exchange, Inner, READ_BODY, Response, START_RESPONSE, type_of};
 use super::input::Inputs;
 use super::respond::Delivery;
 use super::worker::Worker;
@@ -38,12 +39,13 @@ impl Gateway {
         application: Py<PyAny>,
         context: Py<PyAny>,
         settings: &Settings,
+        listener: Option<&Address>,
     ) -> PyResult<Self> {
         let support = py.import("yett.streams")?;
         Ok(Self {
             application,
             context,
-            environs: Environs::new(&support, settings)?,
+            environs: Environs::new(&support, settings, listener)?,
             inputs: Inputs::new(&support)?,
             file_wrapper: support.getattr("FileWrapper")?.unbind(),
             open_file: support.getattr("open_file")?.unbind(),
@@ -97,9 +99,8 @@ impl Gateway {
             inner.unread(first);
             READ_BODY.bind(py, exchange.as_any())
         })?;
-        let early_hints = EARLY_HINTS.bind(py, exchange.as_any())?;
         let decoded = input.length.filter(|_| chunked && self.collects_bodies);
-        self.environs.complete(&environ, &input.object, &early_hints, decoded)?;
+        self.environs.complete(&environ, input.object.as_ref(), exchange, decoded)?;
         let start_response = START_RESPONSE.bind(py, exchange.as_any())?;
         // What the application sets in a context variable ends with its request.
         let context = ffi::copy_context(self.context.bind(py))?;
@@ -113,7 +114,8 @@ impl Gateway {
     fn addresses(&self, py: Python<'_>, worker: &Worker) -> PyResult<Addresses> {
         let Some(client) = &worker.client else { return Err(PyRuntimeError::new_err("there is no client")) };
         let listener = worker.engine.address_of(client.listener);
-        Addresses::new(py, &client.connection, listener.as_ref())
+        let only = worker.engine.only_address().is_some();
+        Addresses::new(py, &client.connection, listener.as_ref(), only)
     }
 
     fn call(
@@ -127,11 +129,7 @@ impl Gateway {
         let sent = self.send_result(inner, environ, &result);
         // «must call that method upon completion of the current request, whether the request was completed normally,
         // or terminated early»
-        let closed = match result.getattr_opt(intern!(result.py(), "close")) {
-            Ok(Some(close)) if !is_plain(&result) => close.call0().map(drop),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        };
+        let closed = if is_plain(&result) { Ok(()) } else { close(&result) };
         match (sent, closed) {
             (Err(sent), Err(closed)) => {
                 let py = result.py();
@@ -297,6 +295,13 @@ fn at_its_line(result: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
 
 fn no_bytes(item: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("the body must consist of bytes, not {}", type_of(item)))
+}
+
+fn close(result: &Bound<'_, PyAny>) -> PyResult<()> {
+    match result.getattr_opt(intern!(result.py(), "close"))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether nothing of the application's runs any more once it has returned this.
