@@ -12,9 +12,10 @@ import sys
 import time
 
 from harness import environment, report
-from harness.load import require_wrk
+from harness.asgi.servers import SERVERS
 from harness.process import Server, ServerError, cores, exit_on_signals
-from harness.servers import HOST, SERVERS, ServerKind, chosen
+from harness.servers import HOST, ServerKind, chosen
+from harness.wrk import require_wrk
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ANSWER_END = b"Hello, world!"
@@ -103,7 +104,7 @@ def measure(kind: ServerKind, python: str, core: int, count: int) -> list[str]:
 
 def main() -> int:
     options = arguments()
-    kinds = chosen(options.servers)
+    kinds = chosen(options.servers, SERVERS)
     require_wrk()
     exit_on_signals()
     raise_file_limit(options.connections)

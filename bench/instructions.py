@@ -16,9 +16,10 @@ import tempfile
 from pathlib import Path
 
 from harness import environment, report
+from harness.asgi.servers import SERVERS
+from harness.asgi.workloads import BROWSER_HEADERS
 from harness.process import Server, ServerError, cores, exit_on_signals
-from harness.servers import HOST, SERVERS, ServerKind, chosen
-from harness.workloads import BROWSER_HEADERS
+from harness.servers import HOST, ServerKind, chosen
 
 # Under valgrind everything takes some fifty times as long.
 START_DEADLINE = 120.0
@@ -129,7 +130,7 @@ def main() -> int:
         if shutil.which(tool) is None:
             raise SystemExit(f"bench: {tool} is missing; install it with your package manager")
     exit_on_signals()
-    kinds = chosen(options.servers)
+    kinds = chosen(options.servers, SERVERS)
     python = environment.prepare(with_yett=any(kind.package == "yett" for kind in kinds))
     load = report.quiet_load()
     rows = []

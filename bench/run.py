@@ -1,57 +1,73 @@
 """Yett and its peers side by side under load: `make bench`, or `python bench/run.py --help`.
 
-Every round starts each server in turn, alone on the machine, pinned to one core, and loads it with wrk from
-another. What is reported is the median over the rounds, so that a slow minute of the machine hits all servers alike.
+Every round starts each server in turn, alone on the machine, and loads it. What is reported is the median over the
+rounds, so that a slow minute of the machine hits all servers alike. One suite for each interface: ASGI and WSGI.
 """
 
 import argparse
 import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
-from harness import environment, report, targets
-from harness.load import Sample, measure, median, require_wrk
+from harness import environment, report, tables, targets
+from harness.load import measure
 from harness.process import Server, ServerError, cores, exit_on_signals
-from harness.servers import SERVERS, ServerKind, chosen
-from harness.workloads import WORKLOADS, Workload
-
-BASELINES = ("yett-asyncio", "yett-uvloop")
+from harness.sample import Sample, median
+from harness.servers import ServerKind
+from harness.suites import SUITES, Selection, select
+from harness.workloads import Workload
+from harness.wrk import require_wrk
+from harness.wsgi.workloads import FILE_SIZE
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    workloads = [name for suite in SUITES for name in suite.workloads]
+    servers = dict.fromkeys(name for suite in SUITES for name in suite.servers)
+    parser.add_argument("--interface", choices=("all", "asgi", "wsgi"), default="all", help="default: all")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each server (default: 5)")
     parser.add_argument("--seconds", type=float, default=4, help="length of one measurement (default: 4)")
     parser.add_argument("--warm-up", type=float, default=1, help="seconds of load before it (default: 1)")
-    parser.add_argument("--workloads", default="all", help=f"comma-separated: {', '.join(WORKLOADS)}")
-    parser.add_argument("--servers", default="all", help=f"comma-separated: {', '.join(SERVERS)}")
+    parser.add_argument("--workloads", default="all", help=f"comma-separated: {', '.join(workloads)}")
+    parser.add_argument("--servers", default="all", help=f"comma-separated: {', '.join(servers)}")
+    parser.add_argument(
+        "--yett-python", metavar="PATH", help="an interpreter that has Yett, instead of a release build of it"
+    )
     parser.add_argument("--save", action="store_true", help="keep the tables in bench/results.md")
     return parser.parse_args()
 
 
-def chosen_workloads(names: str) -> list[Workload]:
-    if names == "all":
-        return list(WORKLOADS.values())
-    unknown = [name for name in names.split(",") if name not in WORKLOADS]
-    if unknown:
-        raise SystemExit(f"bench: no workload {unknown[0]!r}; there are: {', '.join(WORKLOADS)}")
-    return [WORKLOADS[name] for name in names.split(",")]
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements of a run have in common. `variables` are the applications' environment."""
+
+    options: argparse.Namespace
+    python: str
+    variables: dict[str, str]
+
+    def python_of(self, kind: ServerKind) -> str:
+        return self.options.yett_python or self.python if kind.package == "yett" else self.python
 
 
 def run_workload(
-    workload: Workload, kinds: list[ServerKind], python: str, options: argparse.Namespace
+    bench: Bench, workload: Workload, kinds: list[ServerKind]
 ) -> tuple[dict[str, Sample], dict[str, str]]:
     """The medians of each server, and the failures; a server that failed is left out of the rounds to come."""
-    server_core, load_core = cores()
+    server_core, load_core = (None, None) if workload.both_cores else cores()
+    options = bench.options
     samples: dict[str, list[Sample]] = {kind.name: [] for kind in kinds}
     failures: dict[str, str] = {}
     for turn in range(options.rounds):
         for kind in kinds:
             if kind.name in failures:
                 continue
+            python = bench.python_of(kind)
             try:
-                with Server(kind, python, workload.app, server_core) as server:
-                    sample = measure(server, workload, load_core, options.seconds, options.warm_up)
+                with Server(kind, python, workload.app, server_core, **bench.variables) as server:
+                    sample = measure(server, workload, load_core, options.seconds, options.warm_up, seed=turn)
             except ServerError as error:
                 print(f"{workload.name} round {turn + 1}: {error}", file=sys.stderr)
                 failures[kind.name] = f"round {turn + 1}: {str(error).splitlines()[0]}"
@@ -62,57 +78,67 @@ def run_workload(
     return {name: median(list_) for name, list_ in samples.items() if list_}, failures
 
 
-def ratio(medians: dict[str, Sample], name: str, base: str) -> str:
-    if base not in medians:
-        return "–"
-    return f"{medians[name].rate / medians[base].rate:.2f} / {medians[name].cpu / medians[base].cpu:.2f}"
+def conditions(bench: Bench, selection: Selection) -> tuple[list[str], list[ServerKind]]:
+    """Paragraphs that say how was measured, and the servers that are installed."""
+    options, suite = bench.options, selection.suite
+    packages = sorted({kind.package for kind in selection.kinds} | set(suite.packages))
+    versions = environment.versions(bench.python, packages)
+    if options.yett_python:
+        versions["yett"] = "not the release build"
+    kinds = [kind for kind in selection.kinds if kind.package in versions]
+    parts = [report.conditions(versions, report.quiet_load())]
+    if absent := sorted({kind.package for kind in selection.kinds} - set(versions)):
+        parts.append(f"Not installed, so not measured: {', '.join(absent)}.")
+    parts.append(
+        f"Medians of {options.rounds} interleaved rounds of {options.seconds:g} s after {options.warm_up:g} s of "
+        "warm-up. CPU is that of all processes of the server, user and system; memory is their proportional set "
+        "size after the load."
+    )
+    return parts, kinds
 
 
-def workload_table(medians: dict[str, Sample]) -> str:
-    head = ["server", "requests/s", "CPU µs/request", "p50 ms", "p99 ms", "memory MiB", "errors"]
-    head += ["÷ Yett asyncio (rate / CPU)", "÷ Yett uvloop (rate / CPU)"]
-    rows = []
-    for name, sample in medians.items():
-        row = [SERVERS[name].title, f"{sample.rate:.0f}", f"{sample.cpu:.1f}", f"{sample.p50 / 1000:.2f}"]
-        row += [f"{sample.p99 / 1000:.2f}", f"{sample.memory / 2**20:.1f}"]
-        row.append(f"**{sample.errors}**" if sample.errors else "0")
-        rows.append(row + [ratio(medians, name, base) for base in BASELINES])
-    return report.table(head, rows)
+def run_suite(bench: Bench, selection: Selection) -> tuple[str, bool]:
+    """The report of a suite, and whether Yett answered everything: a peer's failure is only reported."""
+    parts, installed = conditions(bench, selection)
+    medians: targets.Medians = {}
+    good = True
+    for workload in selection.workloads:
+        kinds = [kind for kind in selection.taking_part(workload) if kind in installed]
+        medians[workload.name], failures = run_workload(bench, workload, kinds)
+        parts.append(tables.conditions(workload))
+        parts.append(tables.of_workload(workload, medians[workload.name], selection.suite.servers))
+        parts += [f"Failed in {failure}" for failure in failures.values()]
+        for kind in kinds:
+            if kind.package == "yett":
+                sample = medians[workload.name].get(kind.name)
+                good = good and kind.name not in failures and sample is not None and not sample.errors
+    if judged := targets.judge(selection.suite.targets, medians):
+        parts.append("### Targets")
+        parts.append(report.table(["ratio of medians", "target", "measured", "reached"], judged))
+    return "\n\n".join(parts), good
 
 
 def main() -> int:
     options = arguments()
-    workloads = chosen_workloads(options.workloads)
-    kinds = chosen(options.servers)
+    selections = select(options.interface, options.workloads, options.servers)
     require_wrk()
     exit_on_signals()
-    python = environment.prepare(with_yett=any(kind.package == "yett" for kind in kinds))
-    packages = sorted({kind.package for kind in kinds} | {"uvloop", "httptools", "fastapi", "starlette"})
-    parts = [report.conditions(environment.versions(python, packages), report.quiet_load())]
-    parts.append(
-        f"Medians of {options.rounds} interleaved rounds of {options.seconds:g} s after {options.warm_up:g} s of "
-        "warm-up; server and load pinned to a core each. CPU is that of all processes of the server, user and "
-        "system; memory is their proportional set size after the load."
-    )
-    medians: targets.Medians = {}
-    failed = False  # a peer's failure is reported, only Yett's is an error
-    for workload in workloads:
-        medians[workload.name], failures = run_workload(workload, kinds, python, options)
-        parts.append(f"### {workload.title}\n\n{workload.connections} connections, `{workload.app}`")
-        parts.append(workload_table(medians[workload.name]))
-        parts += [f"Failed in {failure}" for failure in failures.values()]
-        failed = failed or any(name in failures for name in BASELINES)
-        failed = failed or any(
-            medians[workload.name][name].errors for name in BASELINES if name in medians[workload.name]
-        )
-    if judged := targets.judge(medians):
-        parts.append("### Targets")
-        parts.append(report.table(["ratio of medians", "target", "measured", "reached"], judged))
-    text = "\n\n".join(parts)
-    print(text)
-    if options.save:
-        report.save(f"Load: {options.workloads}", text)
-    return 1 if failed else 0
+    measures_yett = any(kind.package == "yett" for selection in selections for kind in selection.kinds)
+    python = environment.prepare(with_yett=measures_yett and not options.yett_python)
+    good = True
+    with tempfile.TemporaryDirectory(prefix="yett-bench-") as directory:
+        file = Path(directory, "file")
+        file.write_bytes(bytes(FILE_SIZE))
+        turns = environment.turns_per_microsecond(python, cores()[0])
+        variables = {"BENCH_FILE": str(file), "BENCH_TURNS_PER_MICROSECOND": turns}
+        bench = Bench(options, python, variables)
+        for selection in selections:
+            text, answered = run_suite(bench, selection)
+            good = good and answered
+            print(text, flush=True)
+            if options.save:
+                report.save(f"Load, {selection.suite.interface.upper()}: {options.workloads}", text)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

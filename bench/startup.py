@@ -10,9 +10,10 @@ import sys
 import time
 
 from harness import environment, report
-from harness.load import require_wrk
+from harness.asgi.servers import SERVERS
 from harness.process import Server, ServerError, cores, exit_on_signals
-from harness.servers import SERVERS, chosen
+from harness.servers import chosen
+from harness.wrk import require_wrk
 
 BASELINE = "`python -c 'import asyncio'`"
 TARGET_MS = 60.0  # above the baseline, for Yett
@@ -39,7 +40,7 @@ def baseline(python: str, core: int) -> float:
 
 def main() -> int:
     options = arguments()
-    kinds = chosen(options.servers)
+    kinds = chosen(options.servers, SERVERS)
     require_wrk()
     exit_on_signals()
     python = environment.prepare(with_yett=any(kind.package == "yett" for kind in kinds))

@@ -13,6 +13,7 @@ BENCH = Path(__file__).resolve().parent.parent
 ROOT = BENCH.parent
 VENV = BENCH / ".venv"
 REQUIREMENTS = BENCH / "requirements.txt"
+OPTIONAL = BENCH / "requirements-optional.txt"
 # Everything that goes into the wheel.
 SOURCES = ("crates", "python", "Cargo.toml", "Cargo.lock", "pyproject.toml")
 
@@ -52,6 +53,24 @@ def _run(*command: str, **environment: str) -> None:
     )
     if result.returncode != 0:
         raise SystemExit(f"bench: `{' '.join(command)}` failed with status {result.returncode}")
+
+
+def _install_optional(python: Path) -> None:
+    """Each package by itself; what does not compile here is left out. Not tried again until the file changes."""
+    text = OPTIONAL.read_text()
+    if _stamp_is(".optional-stamp", text):
+        return
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        try:
+            # --no-cache-dir: pip would keep a wheel built for a C library that has changed since.
+            _run(str(python), "-m", "pip", "install", "--quiet", "--no-cache-dir", line)
+        except SystemExit:
+            print(
+                f"bench: {line} does not install here and is left out; see {OPTIONAL.name}", file=sys.stderr
+            )
+    (VENV / ".optional-stamp").write_text(text)
 
 
 def _stamp_is(name: str, value: str) -> bool:
@@ -122,16 +141,25 @@ def prepare(with_yett: bool) -> str:
             str(REQUIREMENTS),
         )
         (VENV / ".requirements-stamp").write_text(stamp)
+    _install_optional(python)
     if with_yett:
         _install_yett(python)
     return str(python)
 
 
 def versions(python: str, packages: list[str]) -> dict[str, str]:
-    """The installed versions of the packages, and of Python under the name `python`."""
+    """The versions of those of the packages that are installed, and of Python under the name `python`."""
     question = (
-        "import sys, json, platform; from importlib.metadata import version;"
-        "print(json.dumps({'python': platform.python_version()} | {name: version(name) for name in sys.argv[1:]}))"
+        "import sys, json, platform; from importlib.metadata import distributions;"
+        "found = {one.name.lower(): one.version for one in distributions()};"
+        "print(json.dumps({'python': platform.python_version()}"
+        " | {name: found[name] for name in sys.argv[1:] if name in found}))"
     )
     answer = subprocess.run([python, "-c", question, *packages], capture_output=True, text=True, check=True)
     return json.loads(answer.stdout)
+
+
+def turns_per_microsecond(python: str, core: int) -> str:
+    """How many turns of the computing applications' loop fill a microsecond on this machine: `apps/compute.py`."""
+    command = ["taskset", "-c", str(core), python, str(BENCH / "apps" / "compute.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()

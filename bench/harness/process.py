@@ -69,21 +69,25 @@ def _cpu_clock(pid: int) -> int:
 
 
 class Server:
-    """`with Server(kind, python, app, core) as server:` starts a server and ends its whole session afterwards."""
+    """`with Server(kind, python, app, core) as server:` starts a server and ends its whole session afterwards.
+
+    `core` None leaves it to the system on which cores the server runs.
+    """
 
     def __init__(
         self,
         kind: ServerKind,
         python: str,
         app: str,
-        core: int,
+        core: int | None,
         wrapper: tuple[str, ...] = (),
         **environment: str,
     ):
         self.kind = kind
         self.port = free_port()
         self._log = tempfile.TemporaryFile()
-        self._command = ["taskset", "-c", str(core), *wrapper, *kind.command(python, app, self.port)]
+        pin = [] if core is None else ["taskset", "-c", str(core)]
+        self._command = [*pin, *wrapper, *kind.command(python, app, self.port)]
         self._environment = {**os.environ, "PYTHONPATH": str(APPS), **environment}
         self.process: subprocess.Popen[bytes] | None = None
 

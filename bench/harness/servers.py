@@ -1,8 +1,4 @@
-"""The servers: how each is started, with its best sensible settings.
-
-One worker, one runtime thread, HTTP/1 only, no access log, everywhere. Idle connections are kept for at least
-75 seconds, so that the measurements of idle connections compare the same thing.
-"""
+"""What a server under test is; the servers themselves stand in `asgi/servers.py` and `wsgi/servers.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,73 +15,14 @@ class ServerKind:
     name: str
     title: str
     package: str
-    loop: str
     command: Callable[[str, str, int], list[str]]
 
 
-def _yett(loop: str) -> Callable[[str, str, int], list[str]]:
-    def command(python: str, app: str, port: int) -> list[str]:
-        return [
-            python,
-            "-m",
-            "yett",
-            app,
-            "--bind",
-            f"{HOST}:{port}",
-            "--loop",
-            loop,
-            "--log-level",
-            "warning",
-        ]
-
-    return command
-
-
-def _granian(loop: str) -> Callable[[str, str, int], list[str]]:
-    def command(python: str, app: str, port: int) -> list[str]:
-        options = "--interface asgi --http 1 --no-ws --workers 1 --runtime-threads 1 --runtime-mode st"
-        # Its back-pressure counts connections; the default would refuse most of 10,000 idle ones.
-        options += f" --backlog 16384 --backpressure 16384 --no-access-log --log-level warning --loop {loop}"
-        return [python, "-m", "granian", app, "--host", HOST, "--port", str(port), *options.split()]
-
-    return command
-
-
-def _uvicorn(python: str, app: str, port: int) -> list[str]:
-    options = (
-        "--loop uvloop --http httptools --ws none --no-access-log --log-level warning --timeout-keep-alive 75"
-    )
-    return [python, "-m", "uvicorn", app, "--host", HOST, "--port", str(port), *options.split()]
-
-
-def _fastpysgi(python: str, app: str, port: int) -> list[str]:
-    return [python, "run_fastpysgi.py", app, HOST, str(port)]
-
-
-def _hypercorn(python: str, app: str, port: int) -> list[str]:
-    options = "--worker-class uvloop --workers 1 --keep-alive 75 --backlog 2048 --log-level WARNING"
-    return [python, "-m", "hypercorn", app, "--bind", f"{HOST}:{port}", *options.split()]
-
-
-SERVERS = {
-    kind.name: kind
-    for kind in (
-        ServerKind("yett-asyncio", "Yett, asyncio", "yett", "asyncio", _yett("asyncio")),
-        ServerKind("yett-uvloop", "Yett, uvloop", "yett", "uvloop", _yett("uvloop")),
-        ServerKind("granian-uvloop", "Granian, uvloop", "granian", "uvloop", _granian("uvloop")),
-        ServerKind("granian-asyncio", "Granian, asyncio", "granian", "asyncio", _granian("asyncio")),
-        ServerKind("uvicorn", "Uvicorn, uvloop + httptools", "uvicorn", "uvloop", _uvicorn),
-        ServerKind("fastpysgi", "FastPySGI, its own loop", "fastpysgi", "asyncio", _fastpysgi),
-        ServerKind("hypercorn", "Hypercorn, uvloop", "hypercorn", "uvloop", _hypercorn),
-    )
-}
-
-
-def chosen(names: str) -> list[ServerKind]:
+def chosen(names: str, servers: dict[str, ServerKind]) -> list[ServerKind]:
     """The servers of a comma-separated list; `all` for every one. Raises SystemExit naming an unknown one."""
     if names == "all":
-        return list(SERVERS.values())
-    unknown = [name for name in names.split(",") if name not in SERVERS]
+        return list(servers.values())
+    unknown = [name for name in names.split(",") if name not in servers]
     if unknown:
-        raise SystemExit(f"bench: no server {unknown[0]!r}; there are: {', '.join(SERVERS)}")
-    return [SERVERS[name] for name in names.split(",")]
+        raise SystemExit(f"bench: no server {unknown[0]!r}; there are: {', '.join(servers)}")
+    return [servers[name] for name in names.split(",")]

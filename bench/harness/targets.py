@@ -1,18 +1,19 @@
-"""What Yett must reach, as ratios of medians within one run."""
+"""What a target is, and how medians of one run are judged by it; the targets themselves stand in
+`asgi/targets.py` and `wsgi/targets.py`."""
 
 from dataclasses import dataclass
 
-from .load import Sample
+from .sample import Sample
 
 Medians = dict[str, dict[str, Sample]]  # workload → server → medians
-PEERS = ("granian-uvloop", "granian-asyncio", "uvicorn", "fastpysgi", "hypercorn")
-ON_UVLOOP = ("granian-uvloop", "uvicorn", "hypercorn")
-ON_ASYNCIO = ("granian-asyncio", "fastpysgi")
 
 
 @dataclass(frozen=True)
 class Target:
-    """`figure` of `server` divided by the best of `peers` is to be at most (or at least) `bound`."""
+    """`figure` of `server`, divided by the best of `peers`, is to be at most (or at least) `bound`.
+
+    A peer may be Yett with other settings. With `ideal` it is divided by that number instead of a peer's figure.
+    """
 
     workload: str
     figure: str
@@ -20,42 +21,36 @@ class Target:
     peers: tuple[str, ...]
     bound: float
     at_least: bool = False
+    ideal: float | None = None
 
 
-def _waiting(workload: str) -> tuple[Target, ...]:
-    """Applications that wait may gain little but must not lose, on either loop."""
-    return tuple(
-        Target(workload, figure, server, peers, 1.0)
-        for figure in ("cpu", "p99")
-        for server, peers in (("yett-uvloop", ON_UVLOOP), ("yett-asyncio", ON_ASYNCIO))
-    )
+def _reference(target: Target, measured: dict[str, Sample]) -> tuple[str, float] | None:
+    """The name and the figure to divide by; None if a peer is missing: the best of only some would flatter."""
+    if target.ideal is not None:
+        return f"{target.ideal:g}", target.ideal
+    peers = {name: getattr(measured[name], target.figure) for name in target.peers if name in measured}
+    if len(peers) < len(target.peers):
+        return None
+    best = (max if target.at_least else min)(peers, key=lambda name: peers[name])
+    return best, peers[best]
 
 
-TARGETS = (
-    Target("hello", "cpu", "yett-asyncio", ("granian-uvloop",), 0.55),
-    Target("hello", "rate", "yett-asyncio", ("granian-uvloop",), 1.8, at_least=True),
-    Target("hello", "cpu", "yett-asyncio", ("uvicorn",), 0.28),
-    Target("headers", "cpu", "yett-asyncio", ("granian-uvloop",), 0.50),
-    Target("fastapi-json", "cpu", "yett-asyncio", PEERS, 0.80),
-    *_waiting("sleep"),
-    *_waiting("executor"),
-    *_waiting("fastapi-def"),
-)
-
-
-def judge(medians: Medians) -> list[list[str]]:
-    """One table row for each target whose servers were all measured."""
+def judge(targets: tuple[Target, ...], medians: Medians) -> list[list[str]]:
+    """One table row for each target whose server was measured."""
     rows = []
-    for target in TARGETS:
+    for target in targets:
         measured = medians.get(target.workload, {})
-        peers = {name: getattr(measured[name], target.figure) for name in target.peers if name in measured}
-        # The best of only some of the peers would flatter.
-        if target.server not in measured or len(peers) < len(target.peers):
+        if target.server not in measured:
             continue
-        best = (max if target.at_least else min)(peers, key=lambda name: peers[name])
-        ratio = getattr(measured[target.server], target.figure) / peers[best]
+        relation = f"{'≥' if target.at_least else '≤'} {target.bound:.2f}"
+        what = f"{target.workload}: {target.figure}, {target.server} ÷ "
+        reference = _reference(target, measured)
+        if reference is None:
+            missing = [name for name in target.peers if name not in measured]
+            rows.append([f"{what}the best peer", relation, "–", f"unknown without {', '.join(missing)}"])
+            continue
+        name, figure = reference
+        ratio = getattr(measured[target.server], target.figure) / figure
         reached = ratio >= target.bound if target.at_least else ratio <= target.bound
-        relation = "≥" if target.at_least else "≤"
-        what = f"{target.workload}: {target.figure}, {target.server} ÷ {best}"
-        rows.append([what, f"{relation} {target.bound:.2f}", f"{ratio:.2f}", "yes" if reached else "**no**"])
+        rows.append([what + name, relation, f"{ratio:.2f}", "yes" if reached else "**no**"])
     return rows

@@ -1,0 +1,1 @@
+"""The ASGI suite: its servers, workloads and targets."""

@@ -1,0 +1,1 @@
+"""The WSGI suite: its servers, workloads and targets."""
