@@ -1,12 +1,13 @@
-"""Which interface a callable speaks, and that what `adapt` returns really works as ASGI 3."""
+"""Which interface a callable speaks, and that what `adapt` returns really works as that."""
 
 import asyncio
+import enum
 import functools
 
 import pytest
 
 from yett.errors import TargetError
-from yett.interface import adapt, is_coroutine_callable, looks_like_asgi
+from yett.interface import adapt, is_coroutine_callable, looks_like_application, looks_like_factory
 
 
 async def asgi3(scope, receive, send):
@@ -134,7 +135,6 @@ def run(app):
         (functools.partial(Instance3()), "asgi3", True),
         (view_decorator(view), "asgi3", True),
         (returns_coroutine, "asgi3", False),
-        (silent_wrapper, "asgi3", False),
         (wrapping(asgi3), "asgi3", False),
         (Awaitable3, "asgi3", False),
         (marked_single, "asgi3", False),
@@ -148,6 +148,7 @@ def run(app):
 )
 def test_served(app, version, coroutine, interface):
     adapted = adapt(app, interface)
+    assert adapted.interface == "asgi"
     assert adapted.returns_coroutine is coroutine
     assert run(adapted) == [(version, "http", "received")]
     if version == "asgi3":
@@ -174,30 +175,117 @@ class WsgiClass:
         return iter([])
 
 
-@pytest.mark.parametrize(
-    "app",
-    [
-        wsgi,
-        wsgi_generator,
-        wsgi_with_more,
-        Wsgi(),
-        Wsgi().__call__,
-        WsgiClass,
-        wrapping(wsgi),
-        lambda a, b: [],
-    ],
-)
-def test_wsgi_is_refused(app):
-    with pytest.raises(TargetError) as caught:
+class WsgiClassOfTheOldProtocol:
+    def __init__(self, environ, start_response):
+        pass
+
+    def __getitem__(self, index):
+        raise IndexError
+
+
+class WsgiInstance:
+    def __call__(self, env, start):
+        return []
+
+    def method(self, environ, start_response):
+        return []
+
+    @classmethod
+    def of_class(cls, environ, start_response):
+        return []
+
+    @staticmethod
+    def static(environ, start_response):
+        return []
+
+
+def with_configuration(config, environ, start_response):
+    return []
+
+
+def wsgi_named_beside_more(environ, start_response, *rest, **options):
+    return []
+
+
+WSGI = [
+    wsgi,
+    wsgi_generator,
+    wsgi_with_more,
+    wsgi_named_beside_more,
+    Wsgi(),
+    Wsgi().__call__,
+    WsgiInstance(),
+    WsgiInstance().method,
+    WsgiInstance.of_class,
+    WsgiInstance.static,
+    WsgiClass,
+    WsgiClassOfTheOldProtocol,
+    wrapping(wsgi),
+    functools.partial(with_configuration, "config"),
+    lambda a, b: [],
+]
+
+
+@pytest.mark.parametrize("interface", ["auto", "wsgi"])
+@pytest.mark.parametrize("app", WSGI)
+def test_wsgi(app, interface):
+    assert adapt(app, interface) == (app, "wsgi", False)
+
+
+def either_way(*args):
+    return []
+
+
+def undecided(a, b, c=None):
+    return []
+
+
+def scope_alone(scope, receive=None, send=None):
+    return asgi3(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [either_way, silent_wrapper, wrapping(either_way), undecided, min])
+def test_what_leaves_it_open_is_asked_about(app):
+    with pytest.raises(TargetError, match="may be a WSGI or an ASGI application") as caught:
         adapt(app)
-    assert "WSGI is not served yet" in caught.value.message
-    assert caught.value.hint
+    assert caught.value.hint == "say which it is: -i wsgi or -i asgi"
+    assert adapt(app, "asgi") == (app, "asgi", False)
+    assert adapt(app, "wsgi") == (app, "wsgi", False)
 
 
-def test_asgi_takes_the_users_word_where_it_can():
+def test_a_decorator_may_have_changed_the_arguments():
+    """As `werkzeug.Request.application`: WSGI, made of a function of one argument."""
+    app = wrapping(lambda request: [])
+    with pytest.raises(TargetError, match=r"may be a WSGI .*: it takes \(\*args, \*\*kwargs\)"):
+        adapt(app)
+    assert adapt(app, "wsgi") == (app, "wsgi", False)
+
+
+def test_what_is_ambiguous_is_shown():
+    with pytest.raises(TargetError, match=r"function 'undecided' .*: it takes \(a, b, c=None\)"):
+        adapt(undecided)
+    with pytest.raises(TargetError, match=r"function 'min' .*: it does not tell what it takes"):
+        adapt(min)
+
+
+def test_names_decide_where_the_number_does_not():
+    assert adapt(scope_alone) == (scope_alone, "asgi", False)
+    assert adapt(wsgi_with_more) == (wsgi_with_more, "wsgi", False)
+
+
+def test_the_users_word_is_taken_where_it_can_be():
     assert adapt(wsgi_with_more, "asgi").call is wsgi_with_more
-    with pytest.raises(TargetError, match=r"takes \(environ, start_response\), not"):
+    assert adapt(marked_single, "wsgi") == (marked_single, "wsgi", False)
+    with pytest.raises(TargetError, match=r"takes \(environ, start_response\), not") as caught:
         adapt(wsgi, "asgi")
+    assert "leave -i asgi out" in caught.value.hint
+
+
+@pytest.mark.parametrize("app", [WsgiClass, Wsgi(), wsgi_generator])
+def test_wsgi_under_the_word_for_asgi(app):
+    with pytest.raises(TargetError, match="is not an application") as caught:
+        adapt(app, "asgi")
+    assert "leave -i asgi out" in caught.value.hint
 
 
 class Configured:
@@ -208,32 +296,101 @@ class Configured:
         pass
 
 
+class WsgiFactory:
+    """As Flask's class: its instances are applications."""
+
+    def __init__(self, name, folder=None):
+        pass
+
+    def __call__(self, environ, start_response):
+        return []
+
+
+class NoBody:
+    def __init__(self, environ, start_response):
+        pass
+
+
+class Pair:
+    """A container that can be made of two things is no application."""
+
+    def __init__(self, first=None, second=None):
+        pass
+
+    def __iter__(self):
+        return iter(())
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
 async def generator(scope, receive, send):
     yield
+
+
+@pytest.mark.parametrize("interface", ["auto", "asgi", "wsgi"])
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [
+        (lambda: None, "is not an application"),
+        (lambda a, b, c, d: None, "is not an application"),
+        (lambda *, environ, start_response: None, "is not an application"),
+        (Configured, "its instances are applications"),
+        (WsgiFactory, "its instances are applications"),
+        (NoBody, "its instances cannot be iterated over"),
+        (7, "an int is not an application: it is not callable"),
+        (None, "not callable"),
+    ],
+)
+def test_refused(app, words, interface):
+    with pytest.raises(TargetError, match=words) as caught:
+        adapt(app, interface)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("app", "words"),
     [
         (view, r"function 'view' is not an application: it takes \(request\)"),
-        (lambda: None, "is not an application"),
-        (lambda a, b, c, d: None, "is not an application"),
-        (Configured, "its instances are applications"),
-        (int, "class 'int' is not an application"),
         (generator, "is an async generator"),
-        (7, "an int is not an application: it is not callable"),
-        (None, "not callable"),
+        (int, "class 'int' is not an application"),
+        (str, "class 'str' is not an application"),
+        (Colour, "class 'Colour' is not an application"),
+        (Pair, "class 'Pair' is not an application"),
+        (lambda environ: None, r"takes \(environ\), not \(environ, start_response\)"),
+        (lambda scope, receive: None, r"takes \(scope, receive\), not \(scope, receive, send\)"),
     ],
 )
-def test_refused(app, words):
+def test_refused_when_looked_at(app, words):
     with pytest.raises(TargetError, match=words) as caught:
         adapt(app)
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("app", "hint"),
+    [
+        (asgi3, "leave -i wsgi out"),
+        (Instance3(), "leave -i wsgi out"),
+        (generator, "leave -i wsgi out"),
+        (view, "an ordinary function"),
+    ],
+)
+def test_asynchronous_under_the_word_for_wsgi(app, hint):
+    with pytest.raises(TargetError, match="is not a WSGI application: it is asynchronous") as caught:
+        adapt(app, "wsgi")
+    assert hint in caught.value.hint
+
+
+def test_wrong_arguments_under_the_word_for_wsgi():
+    with pytest.raises(TargetError, match=r"takes \(scope\), not \(environ, start_response\)"):
+        adapt(asgi2, "wsgi")
+
+
 def test_unknown_interface():
-    with pytest.raises(ValueError, match="auto, asgi"):
-        adapt(asgi3, "wsgi")
+    with pytest.raises(ValueError, match="auto, asgi, wsgi"):
+        adapt(asgi3, "rsgi")
 
 
 def test_an_instances_own_call_attribute_is_not_what_runs():
@@ -243,8 +400,14 @@ def test_an_instances_own_call_attribute_is_not_what_runs():
 
 
 def test_candidates():
-    assert looks_like_asgi(asgi3)
-    assert looks_like_asgi(Instance3())
-    assert not looks_like_asgi(Instance3)
-    assert not looks_like_asgi(view)
-    assert not looks_like_asgi(wsgi)
+    for app in (asgi3, Instance3(), wsgi, Wsgi(), wsgi_with_more):
+        assert looks_like_application(app)
+    for other in (Instance3, WsgiClass, view, lambda a, b: None, 7, wrapping(either_way), with_configuration):
+        assert not looks_like_application(other)
+
+
+def test_factories():
+    for factory in (lambda: wsgi, lambda config=None: wsgi, lambda a=None, b=None, c=None: wsgi):
+        assert looks_like_factory(factory)
+    for other in (either_way, wsgi, asgi2, min, lambda environ=None, start_response=None: []):
+        assert not looks_like_factory(other)

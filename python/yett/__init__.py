@@ -12,7 +12,7 @@ __all__ = ["ClientDisconnected", "__version__", "run"]
 
 
 def run(app: Any, **settings: Any) -> None:
-    """Serve ``app`` (an ASGI application, or its target such as ``"app:app"``) until SIGINT or SIGTERM.
+    """Serve ``app`` (an ASGI or WSGI application, or its target such as ``"app:app"``) until SIGINT or SIGTERM.
 
     ``settings`` are the options of the command line by name: ``bind=["127.0.0.1:8000"]``, ``log_level="debug"``.
     Returns after an orderly end. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a wrong value,

@@ -42,10 +42,10 @@ def test_mistyped_installed_module(project, refused):
 
 
 def test_module_one_folder_down(project, refused):
-    project({"src/web.py": APP})
-    error = refused("web:app")
-    assert error.message == "no module named 'web' here (there is src/web.py)"
-    assert error.hint == "try: yett src/web.py:app"
+    project({"src/zzzyyyxxx.py": APP})
+    error = refused("zzzyyyxxx:app")
+    assert error.message == "no module named 'zzzyyyxxx' here (there is src/zzzyyyxxx.py)"
+    assert error.hint == "try: yett src/zzzyyyxxx.py:app"
 
 
 def test_dot_where_a_colon_belongs(project, refused):
@@ -104,9 +104,8 @@ def test_folder(project, refused):
 
 
 def test_not_a_python_file(project, refused):
-    folder = project({})
-    (folder / "site.ini").write_text("")
-    assert "is not a Python file" in refused("site.ini").message
+    project({"sites/site.txt": ""})
+    assert "is not a Python file" in refused("sites/site.txt").message
 
 
 def test_file_with_the_name_of_a_loaded_module(project, refused):
@@ -139,6 +138,8 @@ def test_applications_are_listed(project, refused):
             async def view(request): pass
             async def api(scope, receive, send): pass
             site = Site()
+            def wsgi(environ, start_response): pass
+            def add(first, second): pass
             def create_app(debug=False): return site
             def get_apples(count): pass
             """
@@ -146,7 +147,9 @@ def test_applications_are_listed(project, refused):
     )
     error = refused("web")
     assert error.message == "module 'web' has no attribute 'application' or 'app'"
-    assert error.hint == "what looks like an application there: api, site, create_app(); try: yett web:api"
+    assert (
+        error.hint == "what looks like an application there: api, site, wsgi, create_app(); try: yett web:api"
+    )
 
 
 def test_inner_attribute_is_missing(project, refused):
@@ -203,6 +206,8 @@ def test_factory_without_parentheses(project, refused, code):
     [
         "def app(*args): pass",
         "def app(scope): pass",
+        "def app(environ, start_response): pass",
+        "def app(environ=None, start_response=None): pass",
         "async def app(scope, receive, send, extra=None): pass",
         "class app:\n    def __init__(self, scope): pass",
     ],

@@ -37,6 +37,25 @@ def open_files(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def open_paths(pid: int) -> list[str]:
+    """What the open descriptors stand for: paths, `socket:[…]` and the like; deleted files end in `(deleted)`."""
+    folder = Path(f"/proc/{pid}/fd")
+    return [os.readlink(descriptor) for descriptor in folder.iterdir()]
+
+
+def temporary_files(pid: int, folder: Path | None = None) -> list[int]:
+    """The sizes of the open files (in `folder`, if given) that have no name any more, in bytes."""
+    sizes = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(entry.path)
+            if target.endswith(" (deleted)") and target.startswith(f"{folder or ''}/"):
+                sizes.append(os.stat(entry.path).st_size)
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return sizes
+
+
 def _status(pid: int, key: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(key + ":"):
