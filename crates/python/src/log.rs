@@ -52,7 +52,8 @@ pub fn debug(text: &str) {
 pub fn traceback(py: Python<'_>, error: &PyErr) -> String {
     let formatted = py
         .import("traceback")
-        .and_then(|module| module.call_method1("format_exception", (error.value(py),)))
+        // Before Python 3.12 an error has its traceback beside its value; this puts it in.
+        .and_then(|module| module.call_method1("format_exception", (error.clone_ref(py).into_value(py),)))
         .and_then(|lines| PyString::new(py, "").call_method1("join", (lines,)))
         .and_then(|text| text.extract::<String>());
     // An exception whose own text fails to be made is still named.

@@ -158,17 +158,28 @@ impl Crew {
                 continue;
             }
             idle();
-            let polled = if self.has_again.load(Ordering::SeqCst) || self.stopping.load(Ordering::SeqCst) {
-                Ok(())
-            } else {
-                self.reactor.poll(&mut member.events, None).map(|()| self.batch.fill(&member.events))
-            };
+            let polled = self.poll(&mut member.events);
             self.polling.store(false, Ordering::SeqCst);
             polled?;
             if self.watch_rests.load(Ordering::SeqCst) && self.watch_rests.swap(false, Ordering::SeqCst) {
                 self.wake_watch();
             }
         }
+    }
+
+    /// Waits for events and puts them where every thread finds them. By the thread that holds `polling`.
+    fn poll(&self, events: &mut Events) -> io::Result<()> {
+        // Another thread may have polled, and gone, since this one found nothing: what it has brought would be lost. And
+        // who puts something into the queue sees that this thread polls, or this thread sees what is in it.
+        if !self.batch.is_empty()
+            || self.has_again.load(Ordering::SeqCst)
+            || self.stopping.load(Ordering::SeqCst)
+        {
+            return Ok(());
+        }
+        self.reactor.poll(events, None)?;
+        self.batch.fill(events);
+        Ok(())
     }
 
     /// Has `token` come up again, with `news`: there is more to do for it. From any thread.

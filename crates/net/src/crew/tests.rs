@@ -117,6 +117,23 @@ fn an_idle_crew_whose_watch_sleeps_still_relieves_a_thread_that_is_stuck() {
 }
 
 #[test]
+fn events_that_nobody_has_taken_are_not_lost_by_the_next_poll() {
+    // A thread finds nothing to take; another polls, fills the batch, and is gone; then the first one polls.
+    let crew = Crew::new().unwrap();
+    let mut events = Events::default();
+    let (first, _first_peer) = UnixStream::pair().unwrap();
+    let (second, _second_peer) = UnixStream::pair().unwrap();
+    crew.reactor().add_stream(&first, 1).unwrap();
+    crew.poll(&mut events).unwrap();
+    crew.reactor().add_stream(&second, 2).unwrap();
+    crew.poll(&mut events).unwrap();
+    assert_eq!(crew.batch.take().map(|(token, _)| token), Some(1));
+    assert!(crew.batch.take().is_none());
+    crew.poll(&mut events).unwrap();
+    assert_eq!(crew.batch.take().map(|(token, _)| token), Some(2));
+}
+
+#[test]
 fn what_is_put_in_again_comes_up_with_its_news() {
     let running = Running::start(2, |_, _| {});
     let token = Token::new(7, 7);
