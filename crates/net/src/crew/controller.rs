@@ -52,6 +52,9 @@ pub enum Verdict {
 /// clocks are coarse, and the kernel and its neighbours take their share.
 const BUSY_PERCENT: u64 = 85;
 
+/// Looks over which that is judged: in a single one, a neighbour of the process on its core makes it look idle.
+const LOOKS_FOR_LOAD: usize = 4;
+
 /// What there is to see at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sight {
@@ -66,9 +69,11 @@ pub struct Sight {
 }
 
 /// The watch's memory between two looks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Watch {
-    last: Sight,
+    /// The last looks, in a ring.
+    seen: [Sight; LOOKS_FOR_LOAD],
+    looks: usize,
     idle: u32,
 }
 
@@ -76,25 +81,24 @@ impl Watch {
     /// Begins to watch.
     #[must_use]
     pub fn new(sight: Sight) -> Self {
-        Self { last: sight, idle: 0 }
+        Self { seen: [sight; LOOKS_FOR_LOAD], looks: 0, idle: 0 }
     }
 
     /// Looks. `events_wait` finds out, when that matters, whether events are there that nobody has taken.
     pub fn look(&mut self, sight: Sight, events_wait: impl FnOnce() -> bool) -> Verdict {
-        let last = std::mem::replace(&mut self.last, sight);
+        let last = self.seen[self.looks % LOOKS_FOR_LOAD];
+        self.looks += 1;
+        let oldest = std::mem::replace(&mut self.seen[self.looks % LOOKS_FOR_LOAD], sight);
         let nobody_came = sight.visits == last.visits;
         if sight.polling {
             self.idle = if nobody_came { self.idle + 1 } else { 0 };
             return if self.idle >= LOOKS_BEFORE_REST { Verdict::Rest } else { Verdict::Look };
         }
         self.idle = 0;
-        let used = sight.used.saturating_sub(last.used);
-        let passed = sight.now.saturating_sub(last.now);
-        if nobody_came || (used * 100 < passed * BUSY_PERCENT && events_wait()) {
-            Verdict::LetIn
-        } else {
-            Verdict::Look
-        }
+        let used = sight.used.saturating_sub(oldest.used);
+        let passed = sight.now.saturating_sub(oldest.now);
+        let has_time = self.looks >= LOOKS_FOR_LOAD && used * 100 < passed * BUSY_PERCENT;
+        if nobody_came || (has_time && events_wait()) { Verdict::LetIn } else { Verdict::Look }
     }
 }
 
@@ -143,10 +147,26 @@ mod tests {
 
     #[test]
     fn events_that_wait_while_the_process_does_not_compute_let_one_in() {
+        let verdicts = |used_per_look: u64| {
+            let mut watch = Watch::new(sight(0, false, 0));
+            let at = move |n| Sight { used: n * used_per_look, ..sight(n, false, n) };
+            (1..=20).map(|n| watch.look(at(n), || true)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            verdicts(LOOK_MICROS / 2).iter().position(|v| *v == Verdict::LetIn),
+            Some(LOOKS_FOR_LOAD - 1)
+        );
+        assert!(!verdicts(LOOK_MICROS).contains(&Verdict::LetIn), "it computes all the time");
+    }
+
+    #[test]
+    fn one_moment_without_computing_is_not_enough() {
         let mut watch = Watch::new(sight(0, false, 0));
-        assert_eq!(watch.look(sight(1, false, 1), || true), Verdict::LetIn);
-        let busy = Sight { used: 2 * LOOK_MICROS, ..sight(2, false, 2) };
-        assert_eq!(watch.look(busy, || true), Verdict::Look, "it computes all the time");
+        let mut used = 0;
+        for n in 1..100 {
+            used += if n % 8 == 0 { LOOK_MICROS / 2 } else { LOOK_MICROS };
+            assert_eq!(watch.look(Sight { used, ..sight(n, false, n) }, || true), Verdict::Look);
+        }
     }
 
     #[test]

@@ -252,14 +252,21 @@ impl Addresses {
     }
 }
 
-/// SERVER_NAME and SERVER_PORT. `actual`: the address on our side, of a connection to a listener on all addresses.
+/// SERVER_NAME and SERVER_PORT, neither of which may be empty (PEP 3333). `actual`: the address on our side, of a
+/// connection to a listener on all addresses.
 fn server(actual: Option<SocketAddr>, listener: Option<&Address>) -> (String, String) {
-    match (actual, listener) {
-        (Some(address), _) | (None, Some(&Address::Inet(address))) => {
-            (address.ip().to_string(), address.port().to_string())
-        }
-        // PEP 3333 wants neither of them empty, but a unix socket has no port.
-        (None, Some(Address::Unix(path))) => (path.to_string_lossy().into_owned(), String::new()),
-        (None, None) => ("localhost".to_owned(), String::new()),
-    }
+    let (name, address) = match (actual, listener) {
+        (Some(address), _) | (None, Some(&Address::Inet(address))) => (None, Some(address)),
+        (None, Some(Address::Unix(path))) => (Some(path.to_string_lossy().into_owned()), None),
+        (None, None) => (None, None),
+    };
+    let name = match (name, address) {
+        (Some(name), _) => name,
+        // With brackets, as in a URL (RFC 3875 §4.1.14).
+        (None, Some(SocketAddr::V6(address))) => format!("[{}]", address.ip()),
+        (None, Some(SocketAddr::V4(address))) => address.ip().to_string(),
+        (None, None) => "localhost".to_owned(),
+    };
+    // A unix socket has no port; Gunicorn, too, gives that of the scheme.
+    (name, address.map_or(80, |address| address.port()).to_string())
 }
