@@ -106,10 +106,17 @@ class Client:
 
     def read(self, length: int) -> bytes:
         """Exactly `length` bytes. EOFError if there are fewer."""
-        while len(self._buffer) < length:
-            self._more()
-        data, self._buffer = self._buffer[:length], self._buffer[length:]
-        return data
+        pieces, have = [self._buffer], len(self._buffer)
+        while have < length:
+            chunk = self.socket.recv(65536)
+            if not chunk:
+                self._buffer = b"".join(pieces)
+                raise EOFError(f"the server closed; unread: {self._buffer!r}")
+            pieces.append(chunk)
+            have += len(chunk)
+        data = b"".join(pieces)
+        self._buffer = data[length:]
+        return data[:length]
 
     def _read_body(self, response: Response, method: str) -> None:
         if method == "HEAD" or response.status in (204, 304):

@@ -18,12 +18,23 @@ _SERVING = re.compile(r"serving on (\S+)")
 class ServerProcess:
     """A running `yett`: its addresses, its log as it comes, and its end."""
 
-    def __init__(self, arguments: list[str], cwd: Path, env: dict[str, str] | None = None, **popen) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        *,
+        module: str = "yett",
+        serving: re.Pattern[str] = _SERVING,
+        **popen,
+    ) -> None:
+        """`module`: run this instead, whose log tells the address as `serving` finds it."""
+        self._serving = serving
         self._log: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.folder = cwd
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "yett", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=cwd,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -76,7 +87,7 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """The first address, such as http://127.0.0.1:34567."""
-        return self.wait_for(_SERVING.pattern)[1]
+        return self.wait_for(self._serving.pattern)[1]
 
     @property
     def port(self) -> int:
