@@ -253,6 +253,12 @@ pub fn construct<'py>(
     }
 }
 
+/// How many references to the object there are.
+pub fn reference_count<T>(object: &Bound<'_, T>) -> isize {
+    // SAFETY: a live object; reads its count.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
 /// Whether the object is a generator: it runs code of the application step by step, and one can throw into it.
 pub fn is_generator(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: a live object; looks at its type only.

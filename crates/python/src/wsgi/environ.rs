@@ -18,7 +18,7 @@ use crate::block_cache::{BlockCache, Found};
 use crate::ffi::from_latin1;
 
 /// Methods whose names are made once.
-const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
+const METHODS: &[&str] = &["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 /// Makes `environ`s. One for each thread.
 pub struct Environs {
@@ -60,7 +60,8 @@ impl Environs {
         let text = |text: &str| PyString::intern(py, text).unbind();
         let template = PyDict::new(py);
         // In the order in which people look for them; what differs from request to request is filled in then.
-        for key in ["REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI"] {
+        template.set_item(text("REQUEST_METHOD"), text("GET"))?;
+        for key in ["SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REQUEST_URI"] {
             template.set_item(text(key), "")?;
         }
         template.set_item(text("SCRIPT_NAME"), from_latin1(py, settings.root_path.as_bytes())?)?;
@@ -117,7 +118,9 @@ impl Environs {
     ) -> PyResult<Bound<'py, PyDict>> {
         let keys = &self.keys;
         let environ = self.with_headers(py, head)?;
-        environ.set_item(&keys.request_method, self.method(py, head.method())?)?;
+        if head.method() != b"GET" {
+            environ.set_item(&keys.request_method, self.method(py, head.method())?)?;
+        }
         environ.set_item(&keys.path_info, self.path(py, head.path())?)?;
         if !head.query().is_empty() {
             environ.set_item(&keys.query_string, from_latin1(py, head.query())?)?;

@@ -48,6 +48,8 @@ pub struct Inner {
     pub gone: Cell<bool>,
     /// Body bytes that were read but not asked for yet (without request buffering).
     unread: RefCell<Vec<u8>>,
+    /// What `start_response` returns, while a request runs.
+    pub write: RefCell<Option<Py<PyAny>>>,
 }
 
 ffi::builtin_fast!(
@@ -65,7 +67,7 @@ ffi::builtin_fast!(
 
 ffi::builtin!(
     /// What `start_response` returns.
-    WRITE,
+    pub WRITE,
     c"write",
     c"write(data, /)\n--\n\nSends a piece of the body at once.",
     |this: Exchange, data| {
@@ -101,18 +103,21 @@ impl Exchange {
     }
 }
 
-impl Exchange {
-    pub fn new(worker: Box<Worker>) -> Self {
+impl Default for Exchange {
+    fn default() -> Self {
         Self {
             inner: ThreadBound::new(Inner {
-                worker: RefCell::new(Some(worker)),
-                response: Cell::new(Response::NotStarted),
+                worker: RefCell::default(),
+                response: Cell::new(Response::Complete),
                 gone: Cell::new(false),
                 unread: RefCell::default(),
+                write: RefCell::default(),
             }),
         }
     }
+}
 
+impl Exchange {
     /// # Errors
     /// `RuntimeError` on another thread than the request's.
     pub fn inner(&self) -> PyResult<&Inner> {
@@ -123,6 +128,14 @@ impl Exchange {
 }
 
 impl Inner {
+    /// A request begins.
+    pub fn begin(&self, worker: Box<Worker>) {
+        self.worker.replace(Some(worker));
+        self.response.set(Response::NotStarted);
+        self.gone.set(false);
+        self.unread.borrow_mut().clear();
+    }
+
     /// Takes the worker back: the request is over.
     pub fn end(&self) -> Option<Box<Worker>> {
         self.worker.take()
@@ -348,7 +361,10 @@ fn start_response<'py>(
     }
     inner.read_head(status, headers)?;
     inner.response.set(Response::Started);
-    WRITE.bind(py, this.as_any())
+    match &*inner.write.borrow() {
+        Some(write) => Ok(write.bind(py).clone()),
+        None => Err(PyRuntimeError::new_err("the request is over")),
+    }
 }
 
 /// What `raise exc_info[1].with_traceback(exc_info[2])` raises.

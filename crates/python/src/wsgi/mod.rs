@@ -7,7 +7,7 @@
 //! | What does one thread do between two calls of the application? | `worker` |
 //! | One client: its connection, and the body that is being collected | `client` |
 //! | What is in `environ`? | `environ` |
-//! | What happens in `start_response()`, `write()`, …? | `exchange` |
+//! | What happens in `start_response()`, `write()`, …? | `exchange` (and `lent`: who keeps these objects) |
 //! | How is the application called, and its result sent? | `run` |
 //! | How is a response put on the wire, and who waits for a slow client? | `respond` |
 //! | What are `wsgi.input` and `wsgi.errors`? | `input`, `errors` |
@@ -18,6 +18,7 @@ mod environ;
 mod errors;
 mod exchange;
 mod input;
+mod lent;
 mod respond;
 mod run;
 mod server;

@@ -13,8 +13,9 @@ use yett_settings::Settings;
 use super::client::{Addresses, Request};
 use super::environ::Environs;
 use super::errors;
-use super::exchange::{Exchange, Inner, READ_BODY, Response, START_RESPONSE, type_of};
+use super::exchange::{Inner, READ_BODY, Response, type_of};
 use super::input::Inputs;
+use super::lent::{Lent, Shelf};
 use super::respond::Delivery;
 use super::worker::Worker;
 use crate::{ClientDisconnected, ffi, log};
@@ -26,6 +27,7 @@ pub struct Gateway {
     context: Py<PyAny>,
     environs: Environs,
     inputs: Inputs,
+    pub shelf: Shelf,
     file_wrapper: Py<PyAny>,
     /// Finds the descriptor of a file object, if there is a real file behind it.
     open_file: Py<PyAny>,
@@ -47,6 +49,7 @@ impl Gateway {
             context,
             environs: Environs::new(&support, settings, listener)?,
             inputs: Inputs::new(&support)?,
+            shelf: Shelf::default(),
             file_wrapper: support.getattr("FileWrapper")?.unbind(),
             open_file: support.getattr("open_file")?.unbind(),
             collects_bodies: settings.request_buffering,
@@ -55,15 +58,15 @@ impl Gateway {
 
     /// Has the application answer a request. `None`: the worker is lost, for want of memory.
     pub fn run(&self, py: Python<'_>, worker: Box<Worker>, request: Request) -> Option<Box<Worker>> {
-        let exchange = match Bound::new(py, Exchange::new(worker)) {
-            Ok(exchange) => exchange,
+        let lent = match self.shelf.lend(py, worker) {
+            Ok(lent) => lent,
             Err(error) => {
                 log::error(&format!("a request could not be started: {error}"));
                 return None;
             }
         };
-        let inner = exchange.get().inner().ok()?;
-        if let Err(error) = self.answer(&exchange, inner, request) {
+        let inner = lent.exchange.get().inner().ok()?;
+        if let Err(error) = self.answer(py, &lent, inner, request) {
             // Not the application's doing: no memory, most likely.
             self.fail(py, inner, "a request could not be started", &error);
         }
@@ -77,11 +80,12 @@ impl Gateway {
             worker.log_access(&mut client, crate::access_log::CLIENT_GONE);
             worker.client = Some(client);
         }
+        self.shelf.take_back(py, lent).ok()?;
         Some(worker)
     }
 
-    fn answer(&self, exchange: &Bound<'_, Exchange>, inner: &Inner, request: Request) -> PyResult<()> {
-        let py = exchange.py();
+    fn answer(&self, py: Python<'_>, lent: &Lent, inner: &Inner, request: Request) -> PyResult<()> {
+        let exchange = lent.exchange.bind(py);
         let (environ, chunked) = inner.with_worker(|worker| {
             let addresses = match worker.client.as_mut().and_then(|client| client.addresses.take()) {
                 Some(addresses) => addresses,
@@ -101,10 +105,10 @@ impl Gateway {
         })?;
         let decoded = input.length.filter(|_| chunked && self.collects_bodies);
         self.environs.complete(&environ, input.object.as_ref(), exchange, decoded)?;
-        let start_response = START_RESPONSE.bind(py, exchange.as_any())?;
         // What the application sets in a context variable ends with its request.
         let context = ffi::copy_context(self.context.bind(py))?;
-        let answered = ffi::in_context(&context, || self.call(inner, &environ, &start_response))?;
+        let answered =
+            ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)))?;
         if let Err(error) = answered {
             self.fail(py, inner, &format!("{}: the application failed", describe(&environ)), &error);
         }

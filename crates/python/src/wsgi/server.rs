@@ -71,7 +71,10 @@ impl WsgiServer {
                 let ready = (!self.engine.crew.is_alone()).then(clock::now_micros);
                 (request, ready)
             });
-            let Some(request) = request else { return Ok(()) };
+            let Some(request) = request else {
+                gateway.shelf.clear();
+                return Ok(());
+            };
             let entered = ready.map(|ready| (ready, clock::now_micros()));
             worker = gateway.run(py, worker, request).unwrap_or_else(new_worker);
             if let Some((ready, entered)) = entered {

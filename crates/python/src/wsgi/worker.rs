@@ -117,8 +117,8 @@ impl Worker {
     }
 
     fn advance(&mut self, client: &mut Client) -> Turn {
+        let date = self.date.text();
         loop {
-            let date = self.date.text();
             let stamp = self.stamp(&date);
             let request = match client.connection.advance(&mut self.inbox, &stamp) {
                 Step::Request => self.begin_request(client),
