@@ -26,7 +26,6 @@ pub struct Environs {
     keys: Keys,
     methods: Vec<(&'static [u8], Py<PyString>)>,
     http10: Py<PyString>,
-    empty: Py<PyString>,
     root_path: String,
     keep_underscores: bool,
     blocks: BlockCache<PyDict>,
@@ -102,7 +101,6 @@ impl Environs {
             },
             methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
             http10: text("HTTP/1.0"),
-            empty: text(""),
             root_path: settings.root_path.clone(),
             keep_underscores: settings.underscore_headers == UnderscoreHeaders::Allow,
             blocks: BlockCache::default(),
@@ -121,12 +119,16 @@ impl Environs {
         if head.method() != b"GET" {
             environ.set_item(&keys.request_method, self.method(py, head.method())?)?;
         }
-        environ.set_item(&keys.path_info, self.path(py, head.path())?)?;
         if !head.query().is_empty() {
             environ.set_item(&keys.query_string, from_latin1(py, head.query())?)?;
         }
         // Under both names: Gunicorn's, and that of Apache, uWSGI and nginx.
         let uri = from_latin1(py, head.target())?;
+        let path = percent_decode(head.path());
+        let path = self.below_root(&path);
+        // Mostly they are the same.
+        let path = if path == head.target() { uri.clone() } else { from_latin1(py, path)? };
+        environ.set_item(&keys.path_info, path)?;
         environ.set_item(&keys.raw_uri, &uri)?;
         environ.set_item(&keys.request_uri, uri)?;
         if head.version() == Version::Http10 {
@@ -172,17 +174,12 @@ impl Environs {
         }
     }
 
-    /// PATH_INFO: decoded, and without the prefix that SCRIPT_NAME says, if the proxy has left it there.
-    fn path<'py>(&self, py: Python<'py>, raw: &[u8]) -> PyResult<Bound<'py, PyString>> {
-        let decoded = percent_decode(raw);
-        let mut path: &[u8] = &decoded;
-        if !self.root_path.is_empty()
-            && let Some(rest) = path.strip_prefix(self.root_path.as_bytes())
-            && matches!(rest.first(), None | Some(b'/'))
-        {
-            path = rest;
+    /// A path without the prefix that SCRIPT_NAME says, if the proxy has left it there.
+    fn below_root<'a>(&self, path: &'a [u8]) -> &'a [u8] {
+        match path.strip_prefix(self.root_path.as_bytes()) {
+            Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
+            _ => path,
         }
-        if path.is_empty() { Ok(self.empty.bind(py).clone()) } else { from_latin1(py, path) }
     }
 
     /// The template with the request's header fields.
