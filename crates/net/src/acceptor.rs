@@ -28,6 +28,10 @@ pub const RESUME_ACCEPTING: u64 = FIRST_LISTENER - 1;
 /// those who are connected waiting.
 pub const ACCEPTS_PER_CALL: usize = 64;
 
+/// Connections that the kernel may hold for one listener: more than any backlog that can be asked for, so that draining
+/// ends also while new ones arrive.
+const LONGEST_BACKLOG: usize = 65_536;
+
 /// How long accepting pauses without descriptors, if none is closed before: other code of the process may free some.
 const PAUSE_MS: Millis = 1000;
 
@@ -121,11 +125,23 @@ impl Acceptor {
         mut admit: impl FnMut(NewConnection, usize),
     ) -> Vec<Notice> {
         let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
-        let Some(index) = index else { return Vec::new() };
-        let Some(listening) = self.listeners.get_mut(index).filter(|listening| listening.watched) else {
-            return Vec::new();
-        };
-        for _ in 0..ACCEPTS_PER_CALL {
+        match index.and_then(|index| self.listeners.get(index).map(|listening| (index, listening.watched))) {
+            Some((index, true)) => self.take(index, ACCEPTS_PER_CALL, reactor, deadlines, &mut admit),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes what waits at a listener, up to `most` connections.
+    fn take<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        index: usize,
+        most: usize,
+        reactor: &Reactor,
+        deadlines: impl FnOnce() -> D,
+        admit: &mut impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
+        let Some(listening) = self.listeners.get_mut(index) else { return Vec::new() };
+        for _ in 0..most {
             match listening.listener.accept() {
                 Ok(Accepted::Connection(new)) => admit(new, index),
                 Ok(Accepted::Empty) => {
@@ -165,8 +181,8 @@ impl Acceptor {
         notices
     }
 
-    /// Takes once more what waits at each listener, as [`Acceptor::accept`] does (who has been let in by the kernel is
-    /// not turned away), and then watches none of them any more. The sockets stay open until [`Acceptor::close`].
+    /// Takes all that waits at each listener (who has been let in by the kernel is not turned away), as far as there are
+    /// descriptors for them, and then watches none of them any more. The sockets stay open until [`Acceptor::close`].
     #[must_use]
     pub fn drain<D: DerefMut<Target = Deadlines>>(
         &mut self,
@@ -175,8 +191,8 @@ impl Acceptor {
         mut admit: impl FnMut(NewConnection, usize),
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
-        for index in 0..self.listeners.len() as u64 {
-            notices.extend(self.accept(FIRST_LISTENER + index, reactor, &deadlines, &mut admit));
+        for index in 0..self.listeners.len() {
+            notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
         }
         self.stopped = true;
         notices.extend(self.watch(false, reactor));

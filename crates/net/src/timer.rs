@@ -23,18 +23,10 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    /// Puts in an entry: `token` comes up at `at`.
+    /// Puts in an entry: `token` comes up at `at`. Connections ask for one only if they have none that is as early
+    /// ([`crate::Connection::await_next`]).
     pub fn push(&mut self, token: Token, at: Millis) {
         self.heap.push(Reverse((at, token)));
-    }
-
-    /// Makes sure that `token` comes up at `deadline` at the latest. `armed` is the connection's own note of its
-    /// earliest entry ([`NEVER`] if it has none); it is updated.
-    pub fn arm(&mut self, token: Token, deadline: Millis, armed: &mut Millis) {
-        if deadline < *armed {
-            self.push(token, deadline);
-            *armed = deadline;
-        }
     }
 
     /// How many entries there are.
@@ -87,23 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_pushed_only_when_the_deadline_is_earlier_than_the_armed_one() {
-        let mut deadlines = Deadlines::default();
-        let mut armed = NEVER;
-        deadlines.arm(token(1), 1000, &mut armed);
-        for later in [2000, 3000, 1000] {
-            deadlines.arm(token(1), later, &mut armed);
-        }
-        assert_eq!(armed, 1000);
-        assert_eq!(deadlines.pop_due(5000), Some((1000, token(1))));
-        assert_eq!(deadlines.pop_due(5000), None);
-    }
-
-    #[test]
     fn entries_come_up_in_order_and_not_before_they_are_due() {
         let mut deadlines = Deadlines::default();
         for (n, at) in [(1, 300), (2, 100), (3, 200)] {
-            deadlines.arm(token(n), at, &mut { NEVER });
+            deadlines.push(token(n), at);
         }
         assert_eq!(deadlines.pop_due(99), None);
         assert_eq!(deadlines.pop_due(250), Some((100, token(2))));
@@ -115,7 +94,7 @@ mod tests {
     fn entries_of_the_gone_can_be_forgotten() {
         let mut deadlines = Deadlines::default();
         for n in 1..=4 {
-            deadlines.arm(token(n), 100 * n, &mut { NEVER });
+            deadlines.push(token(n), 100 * n);
         }
         deadlines.retain(|_, token| token.as_u64() % 2 == 0);
         assert_eq!(deadlines.len(), 2);
@@ -128,11 +107,11 @@ mod tests {
     fn the_alarm_is_set_anew_only_for_an_earlier_time_or_after_it_went_off() {
         let mut deadlines = Deadlines::default();
         assert_eq!(deadlines.next_alarm(false), None);
-        deadlines.arm(token(1), 500, &mut { NEVER });
+        deadlines.push(token(1), 500);
         assert_eq!(deadlines.next_alarm(false), Some(500));
-        deadlines.arm(token(2), 900, &mut { NEVER });
+        deadlines.push(token(2), 900);
         assert_eq!(deadlines.next_alarm(false), None);
-        deadlines.arm(token(3), 100, &mut { NEVER });
+        deadlines.push(token(3), 100);
         assert_eq!(deadlines.next_alarm(false), Some(100));
         assert_eq!(deadlines.pop_due(100), Some((100, token(3))));
         assert_eq!(deadlines.next_alarm(true), Some(500));

@@ -1,13 +1,13 @@
 //! The access log: one line per request, in the common log format with the duration behind it.
 //!
-//! Off by default. Lines are collected and written together at the end of a tick, by one `write` call: no request
-//! waits for the log, and no Python runs for it.
+//! Off by default. Lines are collected and written together, by one `write` call, at the end of a tick (ASGI) or when a
+//! thread has nothing else to do (WSGI): no request waits for the log, and no Python runs for it.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -18,8 +18,11 @@ use yett_settings::AccessLog;
 use crate::settings::Settings;
 use crate::{civil, log};
 
-/// Collected bytes above which a line is not kept for the end of the tick.
+/// Collected bytes above which a line is not kept until there is time.
 const FLUSH_AT: usize = 32 * 1024;
+
+/// Collected bytes above which further lines are dropped: whatever takes them has stopped to.
+const MOST_COLLECTED: usize = 1024 * 1024;
 
 /// The status of a request whose client has gone before it got any (nginx's number).
 pub const CLIENT_GONE: u16 = 499;
@@ -35,17 +38,25 @@ pub struct Record {
     pub body_bytes: u64,
 }
 
-/// Where the lines go. Any thread may write.
+/// Where the lines go. Any thread may write, and none waits for another that is stuck in a write.
 pub struct Writer {
-    state: Mutex<State>,
+    lines: Mutex<Lines>,
+    out: Mutex<Out>,
 }
 
-struct State {
-    out: Box<dyn io::Write + Send>,
-    lines: String,
-    lost: u64,
+/// What has been collected.
+struct Lines {
+    text: String,
+    /// So many were left out, because what takes the lines takes none any more.
+    dropped: u64,
     /// The time of the last line, and how it is written.
     time: (u64, String),
+}
+
+struct Out {
+    file: Box<dyn io::Write + Send>,
+    /// Lines lost since the last that was written.
+    lost: u64,
 }
 
 impl Record {
@@ -87,18 +98,22 @@ impl Writer {
     /// # Errors
     /// The file cannot be opened for appending.
     pub fn open(target: &AccessLog) -> io::Result<Self> {
-        let out: Box<dyn io::Write + Send> = match target {
+        let file: Box<dyn io::Write + Send> = match target {
             AccessLog::Stdout => Box::new(io::stdout()),
             AccessLog::Path(path) => Box::new(append(path)?),
         };
-        let state = State { out, lines: String::new(), lost: 0, time: (0, String::new()) };
-        Ok(Self { state: Mutex::new(state) })
+        let lines = Lines { text: String::new(), dropped: 0, time: (0, String::new()) };
+        Ok(Self { lines: Mutex::new(lines), out: Mutex::new(Out { file, lost: 0 }) })
     }
 
     /// Adds the line of a request that is over.
     pub fn write(&self, record: &Record) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { lines, time, .. } = &mut *state;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let Lines { text, dropped, time } = &mut *lines;
+        if text.len() >= MOST_COLLECTED {
+            *dropped += 1;
+            return;
+        }
         let seconds = clock::unix_seconds();
         if time.0 != seconds {
             *time = (seconds, civil::common_log(seconds));
@@ -106,13 +121,13 @@ impl Writer {
         let micros = clock::now_micros().saturating_sub(record.began_micros);
         match record.peer {
             Peer::Inet(address) => {
-                let _ = write!(lines, "{}", address.ip());
+                let _ = write!(text, "{}", address.ip());
             }
-            Peer::Unix => lines.push('-'),
+            Peer::Unix => text.push('-'),
         }
         // Writing to a string does not fail.
         let _ = writeln!(
-            lines,
+            text,
             " - - [{}] \"{}\" {} {} {}.{:06}",
             time.1,
             record.request_line,
@@ -121,26 +136,36 @@ impl Writer {
             micros / 1_000_000,
             micros % 1_000_000
         );
-        if lines.len() >= FLUSH_AT {
-            state.flush();
+        let enough = text.len() >= FLUSH_AT;
+        drop(lines);
+        if enough {
+            self.flush();
         }
     }
 
-    /// Writes what has been collected.
+    /// Writes what has been collected, unless another thread is at it.
     pub fn flush(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).flush();
+        let mut out = match self.out.try_lock() {
+            Ok(out) => out,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let (text, dropped) = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut lines.text), std::mem::take(&mut lines.dropped))
+        };
+        if !text.is_empty() {
+            out.write(&text, dropped);
+        }
     }
 }
 
-impl State {
-    fn flush(&mut self) {
-        if self.lines.is_empty() {
-            return;
-        }
-        let written = self.out.write_all(self.lines.as_bytes()).and_then(|()| self.out.flush());
-        if let Err(error) = written {
-            let told = self.lost > 0;
-            self.lost += self.lines.lines().count() as u64;
+impl Out {
+    fn write(&mut self, text: &str, dropped: u64) {
+        self.lost += dropped;
+        let told = self.lost > dropped;
+        if let Err(error) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush()) {
+            self.lost += text.lines().count() as u64;
             if !told {
                 log::error(&format!(
                     "the access log cannot be written, its lines are lost until it can: {error}"
@@ -150,7 +175,6 @@ impl State {
             let lost = std::mem::take(&mut self.lost);
             log::error(&format!("the access log is written again; {lost} lines were lost"));
         }
-        self.lines.clear();
     }
 }
 

@@ -55,24 +55,25 @@ impl<T> BlockCache<T> {
         }
     }
 
-    /// Remembers what was made of `block`.
-    pub fn remember(&self, Place(hash): Place, block: &[u8], made: &Bound<'_, T>) {
+    /// Remembers what `make` gives for `block`, if it is worth it.
+    pub fn remember<'py>(
+        &self,
+        Place(hash): Place,
+        block: &[u8],
+        make: impl FnOnce() -> PyResult<Bound<'py, T>>,
+    ) -> PyResult<()> {
         if block.len() > BLOCK_BYTES {
-            return;
+            return Ok(());
         }
-        let mut blocks = self.blocks.borrow_mut();
-        let Some(entry) = blocks.get_mut(index(hash)) else { return };
-        let forgotten = if entry.hash == hash {
-            entry.bytes = block.into();
-            entry.made.replace(made.clone().unbind())
-        } else {
-            entry.hash = hash;
-            entry.bytes = Box::default();
-            entry.made.take()
-        };
-        drop(blocks);
-        // Outside the borrow: freeing objects is Python's business.
+        let seen = self.blocks.borrow().get(index(hash)).is_some_and(|entry| entry.hash == hash);
+        // Outside of borrows: making and freeing objects is Python's business.
+        let (bytes, made) =
+            if seen { (Box::from(block), Some(make()?.unbind())) } else { (Box::default(), None) };
+        let new = Block { hash, bytes, made };
+        let forgotten =
+            self.blocks.borrow_mut().get_mut(index(hash)).map(|entry| std::mem::replace(entry, new));
         drop(forgotten);
+        Ok(())
     }
 }
 

@@ -8,13 +8,14 @@
 //! | How are addresses opened, and what if that fails? | `listeners` |
 //! | How does the process learn that it is to stop? | `signals` |
 //! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
-//! | What is kept of header blocks that come again? | `block_cache` |
+//! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
 
 mod access_log;
 mod asgi;
 mod block_cache;
 mod civil;
+mod common_names;
 mod ffi;
 mod listeners;
 mod log;
@@ -30,7 +31,7 @@ pyo3::create_exception!(
     yett,
     ClientDisconnected,
     PyConnectionError,
-    "Raised by send() when the client has gone: an OSError, as the ASGI specification says."
+    "Raised by send() of ASGI, and by write() and wsgi.input of WSGI, when the client has gone: an OSError."
 );
 
 /// Writes a line to the error log.

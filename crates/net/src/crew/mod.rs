@@ -56,6 +56,8 @@ pub struct Member {
     /// How entering the interpreter went lately.
     pub door: Door,
     arrived: bool,
+    /// The last thing it took came from the queue.
+    took_again: bool,
 }
 
 /// The threads that serve one reactor.
@@ -140,16 +142,28 @@ impl Crew {
             if self.stopping.load(Ordering::Acquire) {
                 self.active.fetch_sub(1, Ordering::AcqRel);
                 member.arrived = false;
+                // What was to wake the one that polls may have been overwritten by another alarm.
+                if self.polling.load(Ordering::SeqCst) {
+                    self.wake()?;
+                }
                 return Ok(Task::Stop);
             }
             self.visits.fetch_add(1, Ordering::Relaxed);
-            if let Some((token, news)) = self.batch.take().or_else(|| self.take_again()) {
+            if let Some((token, news)) = self.batch.take() {
                 return Ok(Task::Event(token, news));
             }
+            // Those who were cut short do not keep the others from being looked at.
+            if std::mem::take(&mut member.took_again) && self.look_for_events(member)? {
+                continue;
+            }
+            if let Some((token, news)) = self.take_again() {
+                member.took_again = true;
+                return Ok(Task::Event(token, news));
+            }
+            idle();
             // Sequentially consistent, here and at `watch_rests`: see `rest`.
             if self.polling.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
                 if self.leave() {
-                    idle();
                     self.wait_to_be_let_in(member);
                 } else {
                     // The other one has just gone: its place at the poll is free, or soon will be.
@@ -157,8 +171,7 @@ impl Crew {
                 }
                 continue;
             }
-            idle();
-            let polled = self.poll(&mut member.events);
+            let polled = self.poll(&mut member.events, None);
             self.polling.store(false, Ordering::SeqCst);
             polled?;
             if self.watch_rests.load(Ordering::SeqCst) && self.watch_rests.swap(false, Ordering::SeqCst) {
@@ -168,18 +181,27 @@ impl Crew {
     }
 
     /// Waits for events and puts them where every thread finds them. By the thread that holds `polling`.
-    fn poll(&self, events: &mut Events) -> io::Result<()> {
-        // Another thread may have polled, and gone, since this one found nothing: what it has brought would be lost. And
-        // who puts something into the queue sees that this thread polls, or this thread sees what is in it.
-        if !self.batch.is_empty()
-            || self.has_again.load(Ordering::SeqCst)
-            || self.stopping.load(Ordering::SeqCst)
-        {
+    fn poll(&self, events: &mut Events, wait_ms: Option<u32>) -> io::Result<()> {
+        // Another thread may have polled, and gone, since this one found nothing: what it has brought would be lost.
+        if !self.batch.is_empty() {
             return Ok(());
         }
-        self.reactor.poll(events, None)?;
+        // Who puts something into the queue sees that this thread polls, or this thread sees what is in it.
+        let urgent = self.has_again.load(Ordering::SeqCst) || self.stopping.load(Ordering::SeqCst);
+        self.reactor.poll(events, if urgent { Some(0) } else { wait_ms })?;
         self.batch.fill(events);
         Ok(())
+    }
+
+    /// Looks for events without waiting, unless another thread does already. Whether there are any.
+    fn look_for_events(&self, member: &mut Member) -> io::Result<bool> {
+        if self.polling.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Ok(false);
+        }
+        let polled = self.poll(&mut member.events, Some(0));
+        self.polling.store(false, Ordering::SeqCst);
+        polled?;
+        Ok(!self.batch.is_empty())
     }
 
     /// Has `token` come up again, with `news`: there is more to do for it. From any thread.

@@ -124,12 +124,12 @@ fn events_that_nobody_has_taken_are_not_lost_by_the_next_poll() {
     let (first, _first_peer) = UnixStream::pair().unwrap();
     let (second, _second_peer) = UnixStream::pair().unwrap();
     crew.reactor().add_stream(&first, 1).unwrap();
-    crew.poll(&mut events).unwrap();
+    crew.poll(&mut events, None).unwrap();
     crew.reactor().add_stream(&second, 2).unwrap();
-    crew.poll(&mut events).unwrap();
+    crew.poll(&mut events, None).unwrap();
     assert_eq!(crew.batch.take().map(|(token, _)| token), Some(1));
     assert!(crew.batch.take().is_none());
-    crew.poll(&mut events).unwrap();
+    crew.poll(&mut events, None).unwrap();
     assert_eq!(crew.batch.take().map(|(token, _)| token), Some(2));
 }
 

@@ -4,7 +4,6 @@
 //! template; names and constants are objects made once; a header block that comes again byte for byte (every
 //! keep-alive client repeats its own) brings back the same immutable tuples, in a fresh list.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use pyo3::prelude::*;
@@ -14,75 +13,11 @@ use yett_proto::request::{RequestHead, Version};
 use yett_proto::target::percent_decode;
 
 use crate::block_cache::{BlockCache, Found};
+use crate::common_names::CommonNames;
 
 /// Version of the HTTP part of the specification that is implemented here: 2.5 has the pathsend, early hint and
 /// trailers extensions and the `OSError` from `send()` after a disconnect.
 const SPEC_VERSION: &str = "2.5";
-
-/// Field names that clients and proxies send. Others are made as they come.
-const COMMON_NAMES: &[&str] = &[
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "dnt",
-    "expect",
-    "forwarded",
-    "from",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "keep-alive",
-    "max-forwards",
-    "origin",
-    "pragma",
-    "priority",
-    "proxy-authorization",
-    "purpose",
-    "range",
-    "referer",
-    "sec-ch-ua",
-    "sec-ch-ua-mobile",
-    "sec-ch-ua-platform",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-fetch-user",
-    "sec-gpc",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-protocol",
-    "sec-websocket-version",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "upgrade-insecure-requests",
-    "user-agent",
-    "via",
-    "x-api-key",
-    "x-csrf-token",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-    "x-requested-with",
-];
 
 const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
@@ -98,7 +33,7 @@ pub struct Scopes {
     methods: Vec<(&'static [u8], Py<PyString>)>,
     http10: Py<PyString>,
     empty: Py<PyBytes>,
-    names: HashMap<&'static [u8], Py<PyBytes>>,
+    names: CommonNames<PyBytes>,
     blocks: BlockCache<PyTuple>,
 }
 
@@ -192,10 +127,7 @@ impl Scopes {
             methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
             http10: text("1.0"),
             empty: PyBytes::new(py, b"").unbind(),
-            names: COMMON_NAMES
-                .iter()
-                .map(|name| (name.as_bytes(), PyBytes::new(py, name.as_bytes()).unbind()))
-                .collect(),
+            names: CommonNames::new(|name| PyBytes::new(py, name.as_bytes()).unbind()),
             blocks: BlockCache::default(),
         })
     }
@@ -272,21 +204,15 @@ impl Scopes {
                 .collect::<PyResult<Vec<_>>>()?,
         )?;
         if let Some(Found::New(place)) = block {
-            self.blocks.remember(place, head.field_block(), &fields);
+            self.blocks.remember(place, head.field_block(), || Ok(fields.clone()))?;
         }
         Ok(fields.to_list())
     }
 
     fn name<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyBytes> {
-        let mut buffer = [0u8; 64];
-        let Some(lower) = buffer.get_mut(..name.len()) else {
-            return PyBytes::new(py, &name.to_ascii_lowercase());
-        };
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        match self.names.get(&*lower) {
+        match self.names.get(name) {
             Some(name) => name.bind(py).clone(),
-            None => PyBytes::new(py, lower),
+            None => PyBytes::new(py, &name.to_ascii_lowercase()),
         }
     }
 }

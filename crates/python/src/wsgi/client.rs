@@ -23,6 +23,8 @@ pub struct Client {
     pub addresses: Option<Addresses>,
     /// The request whose body has not arrived whole.
     pub collecting: Option<Box<Collecting>>,
+    /// Bytes of its responses that it has not taken, as counted while it is at rest.
+    pub waiting: u64,
     /// For the access log, from a request's head to the end of its response.
     pub record: Option<Box<access_log::Record>>,
 }

@@ -1,27 +1,41 @@
 //! What all threads share: the crew and its reactor, the connections, their deadlines, the listeners.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::prelude::*;
 use yett_net::acceptor::{Acceptor, Notice, RESUME_ACCEPTING};
+use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
 use yett_net::crew::{Crew, News, Shared};
 use yett_net::listener::NewConnection;
 use yett_net::timer::Deadlines;
-use yett_net::{Connection, Token, clock};
+use yett_net::{Address, Connection, Token, clock};
 
 use super::client::Client;
+use super::forked;
 use crate::log;
 use crate::options::Options;
 
 /// Timer entries of connections that have gone are forgotten when there are so many more than connections.
 const SPARE_ENTRIES: usize = 4096;
 
-/// The shared half of the gateway. Nothing in here knows Python.
+/// Bytes of finished responses that may wait in memory, of all clients together: mostly a client is only a moment behind,
+/// and writing what it will take to a file would cost more than keeping it. Room for a thousand at the mark above which
+/// a single response counts.
+const RESPONSES_IN_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// The shared half of the gateway.
 pub struct Engine {
     pub crew: Crew,
     pub clients: Shared<Client>,
     pub options: Options,
+    /// The process in which it was made.
+    pub made_in: usize,
+    /// Where the listeners listen.
+    addresses: Vec<Address>,
+    /// Bytes of responses that wait in memory for clients.
+    waiting_in_memory: AtomicU64,
     /// Taken when a connection gets an earlier deadline than it had, which in a busy one happens every 75 s.
     deadlines: Mutex<Deadlines>,
     /// Taken to accept.
@@ -43,6 +57,9 @@ impl Engine {
             crew: Crew::new()?,
             clients: Shared::default(),
             options,
+            made_in: forked::generation(),
+            addresses: listeners.iter().map(|listener| listener.address().clone()).collect(),
+            waiting_in_memory: AtomicU64::new(0),
             deadlines: Mutex::default(),
             acceptor: Mutex::new(Acceptor::new(listeners)),
             accepting_paused: AtomicBool::new(false),
@@ -76,8 +93,15 @@ impl Engine {
                 if let Some(at) = connection.await_next(now, &self.options.timeouts) {
                     self.arm(token, at);
                 }
-                let client =
-                    Client { token, connection, listener, addresses: None, collecting: None, record: None };
+                let client = Client {
+                    token,
+                    connection,
+                    listener,
+                    addresses: None,
+                    collecting: None,
+                    record: None,
+                    waiting: 0,
+                };
                 self.put_in(Box::new(client));
             }
             Err(error) => {
@@ -90,15 +114,15 @@ impl Engine {
     /// The newcomer's first rest. What has become known of it meanwhile is for whoever takes it next.
     fn put_in(&self, client: Box<Client>) {
         let (token, mut client) = (client.token, client);
-        while let Err((mut back, news)) = self.clients.release(token, client, false) {
-            back.connection.on_ready(news.readiness());
-            self.again(token, News::AGAIN);
+        while let Err((back, news)) = self.clients.release(token, client, false) {
+            self.again(token, news | News::AGAIN);
             client = back;
         }
     }
 
     /// Puts a connection back, unless there is news of it.
-    pub fn rest(&self, client: Box<Client>) -> Option<(Box<Client>, News)> {
+    pub fn rest(&self, mut client: Box<Client>) -> Option<(Box<Client>, News)> {
+        self.bound_memory(&mut client);
         let owed = client.connection.is_busy();
         let refused = self.clients.release(client.token, client, owed).err();
         if refused.is_none() && self.is_draining() {
@@ -107,11 +131,45 @@ impl Engine {
         refused
     }
 
+    /// Notes what the client has not taken; if it is too much for memory together with that of others, moves it into a
+    /// temporary file.
+    fn bound_memory(&self, client: &mut Client) {
+        let in_memory = client.connection.output_in_memory();
+        if in_memory < OUTPUT_HIGH_WATER {
+            return;
+        }
+        client.waiting = in_memory;
+        let all = self.waiting_in_memory.fetch_add(in_memory, Ordering::Relaxed) + in_memory;
+        if all <= RESPONSES_IN_MEMORY {
+            return;
+        }
+        if let Err(error) = client.connection.spool_output(OUTPUT_LOW_WATER, self.options.response_spool) {
+            log::warning(&format!(
+                "a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
+            ));
+        }
+        self.forget_waiting(client);
+        client.waiting = client.connection.output_in_memory();
+        self.waiting_in_memory.fetch_add(client.waiting, Ordering::Relaxed);
+        release_objects();
+    }
+
+    /// The connection is in a thread's hands again.
+    pub fn forget_waiting(&self, client: &mut Client) {
+        if client.waiting > 0 {
+            self.waiting_in_memory.fetch_sub(std::mem::take(&mut client.waiting), Ordering::Relaxed);
+        }
+    }
+
     /// Drops a connection.
     pub fn close(&self, client: Box<Client>) {
         let token = client.token;
+        let holds_objects = client.connection.output_in_memory() > 0;
         // Its descriptor is closed here, before anybody waits for a free one.
         drop(client);
+        if holds_objects {
+            release_objects();
+        }
         self.clients.close(token);
         if self.accepting_paused.load(Ordering::Acquire) {
             self.resume_accepting();
@@ -178,14 +236,13 @@ impl Engine {
     }
 
     /// The address of a listener.
-    pub fn address_of(&self, listener: usize) -> Option<yett_net::Address> {
-        self.acceptor().address(listener).cloned()
+    pub fn address_of(&self, listener: usize) -> Option<&Address> {
+        self.addresses.get(listener)
     }
 
     /// The address where all connections come in, if there is only one.
-    pub fn only_address(&self) -> Option<yett_net::Address> {
-        let acceptor = self.acceptor();
-        if acceptor.address(1).is_some() { None } else { acceptor.address(0).cloned() }
+    pub fn only_address(&self) -> Option<&Address> {
+        if self.addresses.len() == 1 { self.addresses.first() } else { None }
     }
 
     // ---- the end ----
@@ -241,6 +298,12 @@ impl Engine {
     fn acceptor(&self) -> MutexGuard<'_, Acceptor> {
         self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Lets go of Python objects that were dropped without the interpreter's lock: pyo3 keeps them until it is entered the
+/// next time, which in an idle server may be never.
+fn release_objects() {
+    Python::attach(|_| {});
 }
 
 fn tell(notices: &[Notice]) {

@@ -15,6 +15,7 @@ use super::client::Addresses;
 use super::errors::ErrorStream;
 use super::exchange::Exchange;
 use crate::block_cache::{BlockCache, Found};
+use crate::common_names::CommonNames;
 use crate::ffi::from_latin1;
 
 /// Methods whose names are made once.
@@ -28,6 +29,7 @@ pub struct Environs {
     http10: Py<PyString>,
     root_path: String,
     keep_underscores: bool,
+    names: CommonNames<PyString>,
     blocks: BlockCache<PyDict>,
 }
 
@@ -103,6 +105,7 @@ impl Environs {
             http10: text("HTTP/1.0"),
             root_path: settings.root_path.clone(),
             keep_underscores: settings.underscore_headers == UnderscoreHeaders::Allow,
+            names: CommonNames::new(|name| PyString::intern(py, &variable(name.as_bytes())).unbind()),
             blocks: BlockCache::default(),
         })
     }
@@ -191,41 +194,65 @@ impl Environs {
         }
         let environ = self.template.bind(py).copy()?;
         for (name, value) in head.fields() {
-            let Some(key) = self.key(name) else { continue };
+            let Some(key) = self.key(py, name) else { continue };
             let value = from_latin1(py, value)?;
-            let key = PyString::new(py, &key);
             let value = match environ.get_item(&key)? {
                 None => value,
-                Some(earlier) => {
-                    // RFC 9110 §5.3, and RFC 6265 §5.4 for cookies, whose values hold commas.
-                    let separator = if name.eq_ignore_ascii_case(b"cookie") { "; " } else { "," };
-                    earlier.add(separator)?.add(value)?.cast_into::<PyString>()?
-                }
+                Some(earlier) => match joined_by(name) {
+                    Some(separator) => earlier.add(separator)?.add(value)?.cast_into::<PyString>()?,
+                    None => continue,
+                },
             };
             environ.set_item(key, value)?;
         }
         if let Some(Found::New(place)) = block {
-            self.blocks.remember(place, head.field_block(), &environ.copy()?);
+            self.blocks.remember(place, head.field_block(), || environ.copy())?;
         }
         Ok(environ)
     }
 
     /// Under which name a field stands; `None` for those that are left out.
-    fn key(&self, name: &[u8]) -> Option<String> {
+    fn key<'py>(&self, py: Python<'py>, name: &[u8]) -> Option<Bound<'py, PyString>> {
+        if let Some(key) = self.names.get(name) {
+            return Some(key.bind(py).clone());
+        }
         if name.contains(&b'_') && !self.keep_underscores {
             // `X_User` and `X-User` are both HTTP_X_USER: one that a proxy sets could be forged.
             return None;
         }
-        // A field name is ASCII (RFC 9110 §5.1).
-        let upper: String =
-            name.iter().map(|b| if *b == b'-' { '_' } else { b.to_ascii_uppercase() as char }).collect();
-        match upper.as_str() {
+        let key = variable(name);
+        match key.as_str() {
             // `Content_Length` is no Content-Length, even where underscores are kept.
-            "CONTENT_TYPE" | "CONTENT_LENGTH" => (!name.contains(&b'_')).then_some(upper),
-            // HTTP_PROXY is where many clients look for their proxy (CVE-2016-5385, «httpoxy»).
-            "PROXY" => None,
-            _ => Some(format!("HTTP_{upper}")),
+            "CONTENT_TYPE" | "CONTENT_LENGTH" => None,
+            // It is where many clients look for their proxy (CVE-2016-5385, «httpoxy»).
+            "HTTP_PROXY" => None,
+            _ => Some(PyString::new(py, &key)),
         }
+    }
+}
+
+/// What joins the values of a field that comes more than once (RFC 9110 §5.3); `None` for those that have one value:
+/// the first counts.
+fn joined_by(name: &[u8]) -> Option<&'static str> {
+    match name.len() {
+        // Their values hold commas (RFC 6265 §5.4).
+        6 if name.eq_ignore_ascii_case(b"cookie") => Some("; "),
+        12 if name.eq_ignore_ascii_case(b"content-type") => None,
+        // Equal ones, or the parser would have refused them.
+        14 if name.eq_ignore_ascii_case(b"content-length") => None,
+        _ => Some(","),
+    }
+}
+
+/// The variable of a field (RFC 3875 §4.1.18, §4.1.2, §4.1.3). A field name is ASCII (RFC 9110 §5.1).
+fn variable(name: &[u8]) -> String {
+    let upper = name.iter().map(|b| if *b == b'-' { '_' } else { b.to_ascii_uppercase() as char });
+    let mut variable = String::with_capacity(name.len() + 5);
+    variable.push_str("HTTP_");
+    variable.extend(upper);
+    match variable.strip_prefix("HTTP_") {
+        Some(own @ ("CONTENT_TYPE" | "CONTENT_LENGTH")) => own.to_owned(),
+        _ => variable,
     }
 }
 

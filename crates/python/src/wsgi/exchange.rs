@@ -16,6 +16,7 @@ use yett_proto::h1::BodyEnd;
 use yett_proto::headers::FieldBlock;
 use yett_proto::response::ResponseHead;
 
+use super::forked;
 use super::respond::{Delivery, Read};
 use super::worker::Worker;
 use crate::ffi::{self, SharedBytes, ThreadBound};
@@ -56,7 +57,7 @@ ffi::builtin_fast!(
     /// What the application begins its response with.
     pub START_RESPONSE,
     c"start_response",
-    c"start_response(status, headers, exc_info=None, /)\n--\n\nBegins the response; returns write(data).",
+    c"start_response(status, headers, exc_info=None)\n--\n\nBegins the response; returns write(data).",
     |this: Exchange, arguments| {
         let [status, headers, exc_info] =
             arguments.by_name("start_response", ["status", "headers", "exc_info"], 2)?;
@@ -151,9 +152,12 @@ impl Inner {
     /// # Errors
     /// `RuntimeError` when the request is over.
     pub fn with_worker<R>(&self, act: impl FnOnce(&mut Worker) -> R) -> PyResult<R> {
-        // Never borrowed while Python runs.
+        // Hardly ever borrowed while Python runs.
         match self.worker.try_borrow_mut().ok().as_deref_mut() {
-            Some(Some(worker)) => Ok(act(worker)),
+            Some(Some(worker)) => {
+                forked::end_stray_child(worker.engine.made_in);
+                Ok(act(worker))
+            }
             _ => Err(PyRuntimeError::new_err("the request is over")),
         }
     }
@@ -166,8 +170,10 @@ impl Inner {
         data: &Bound<'_, PyBytes>,
         complete: Option<u64>,
     ) -> PyResult<Delivery> {
-        if self.response.get() == Response::NotStarted {
-            return Err(not_started());
+        match self.response.get() {
+            Response::NotStarted => return Err(not_started()),
+            Response::Complete => return Err(PyRuntimeError::new_err("the response is complete already")),
+            Response::Started | Response::Streaming => {}
         }
         if self.gone.get() {
             return Ok(Delivery::Gone);
@@ -194,6 +200,10 @@ impl Inner {
 
     /// Queues the head, if it is still to come, and a piece of the body by `push`.
     pub fn respond(&self, complete: Option<u64>, push: impl FnOnce(&mut Connection) -> Sent) -> PyResult<()> {
+        if self.gone.get() {
+            // Refused meanwhile, and answered: nothing that follows is sent.
+            return Ok(());
+        }
         let begins = self.response.get() == Response::Started;
         let overflow = self.with_worker(|worker| {
             let date = worker.date.text();
@@ -273,7 +283,10 @@ impl Inner {
     }
 
     fn read_body<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
-        if self.unread.borrow().is_empty() {
+        if self.unread.borrow().is_empty() && self.response.get() != Response::Complete {
+            if self.gone.get() {
+                return Err(ClientDisconnected::new_err("the client has disconnected"));
+            }
             match self.with_worker(|worker| py.detach(|| worker.read_body()))? {
                 Read::Piece(bytes) => self.unread(bytes),
                 Read::End => {}
@@ -307,15 +320,17 @@ impl Inner {
                 "{name}: status must be like \"200 OK\" (three digits, a space, a reason), not {shown}"
             )));
         };
+        // Not in its place: reading may run code of the application, and what `exc_info` is to replace stays if the
+        // replacement is refused.
+        let mut head = self.with_worker(|worker| std::mem::take(&mut worker.spare_head))?;
+        let filled = fill_head(&mut head, name, code, reason, headers);
         self.with_worker(|worker| {
-            // What `exc_info` is to replace stays if the replacement is refused.
-            let replaced = (self.response.get() == Response::Started).then(|| worker.head.clone());
-            let filled = fill_head(&mut worker.head, name, code, reason, headers);
-            if let (Err(_), Some(replaced)) = (&filled, replaced) {
-                worker.head = replaced;
+            if filled.is_ok() {
+                std::mem::swap(&mut worker.head, &mut head);
             }
-            filled
-        })?
+            worker.spare_head = head;
+        })?;
+        filled
     }
 }
 

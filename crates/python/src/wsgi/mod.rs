@@ -10,6 +10,7 @@
 //! | What happens in `start_response()`, `write()`, …? | `exchange` (and `lent`: who keeps these objects) |
 //! | How is the application called, and its result sent? | `run` |
 //! | How is a response put on the wire, and who waits for a slow client? | `respond` |
+//! | What if the application forks? | `forked` |
 //! | What are `wsgi.input` and `wsgi.errors`? | `input`, `errors` |
 
 mod client;
@@ -17,6 +18,7 @@ mod engine;
 mod environ;
 mod errors;
 mod exchange;
+mod forked;
 mod input;
 mod lent;
 mod respond;
@@ -25,4 +27,5 @@ mod server;
 mod worker;
 
 pub use errors::ErrorStream;
-pub use server::{WsgiServer, note_fork};
+pub use forked::note_fork;
+pub use server::WsgiServer;

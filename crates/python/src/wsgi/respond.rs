@@ -11,7 +11,7 @@ use yett_net::{Connection, Step};
 use yett_proto::error::RequestError;
 
 use super::worker::Worker;
-use crate::log;
+use crate::{access_log, log};
 
 /// What has become of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,11 @@ impl Worker {
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(error) => {
-                    log::warning(&format!(
-                        "a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
-                    ));
+                    if !std::mem::replace(&mut self.spool_failed, true) {
+                        log::warning(&format!(
+                            "a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
+                        ));
+                    }
                     // Not tried again for this piece.
                     spool_limit = 0;
                 }
@@ -104,26 +106,43 @@ impl Worker {
             if !bytes.is_empty() {
                 return Read::Piece(bytes);
             }
-            if ended {
+            // Behind the response, the next request would be read.
+            if ended || !connection.awaits_response() {
                 return Read::End;
             }
             connection.want_body();
             // An invitation to go on (100) may be in there.
             connection.flush();
             match connection.advance(&mut self.inbox, &stamp) {
-                Step::Body | Step::HalfClosed | Step::Request => {}
+                Step::Body | Step::HalfClosed => {}
+                // Not while one is being answered.
+                Step::Request => return Read::End,
                 Step::Yield => self.inbox.renew_turn(),
-                Step::Refused(error) => return Read::Refused(error),
+                Step::Refused(error) => {
+                    note_refusal(&mut client.record, error);
+                    return Read::Refused(error);
+                }
                 Step::Close => return Read::Gone,
                 Step::Wait => {
                     match connection.wait_for_client(Wait::Readable, self.engine.options.timeouts.body) {
                         Ok(true) => {}
-                        Ok(false) => return Read::Refused(connection.time_out_body(&stamp)),
+                        Ok(false) => {
+                            let error = connection.time_out_body(&stamp);
+                            note_refusal(&mut client.record, error);
+                            return Read::Refused(error);
+                        }
                         Err(_) => return Read::Gone,
                     }
                 }
             }
         }
+    }
+}
+
+/// What the client was answered, whatever the application says from now on.
+fn note_refusal(record: &mut Option<Box<access_log::Record>>, error: RequestError) {
+    if let Some(record) = record {
+        record.status = error.status();
     }
 }
 

@@ -14,6 +14,7 @@ use super::client::{Addresses, Request};
 use super::environ::Environs;
 use super::errors;
 use super::exchange::{Inner, READ_BODY, Response, type_of};
+use super::forked;
 use super::input::Inputs;
 use super::lent::{Lent, Shelf};
 use super::respond::Delivery;
@@ -28,6 +29,8 @@ pub struct Gateway {
     environs: Environs,
     inputs: Inputs,
     pub shelf: Shelf,
+    /// The process in which the server was made.
+    made_in: usize,
     file_wrapper: Py<PyAny>,
     /// Finds the descriptor of a file object, if there is a real file behind it.
     open_file: Py<PyAny>,
@@ -42,6 +45,7 @@ impl Gateway {
         context: Py<PyAny>,
         settings: &Settings,
         listener: Option<&Address>,
+        made_in: usize,
     ) -> PyResult<Self> {
         let support = py.import("yett.streams")?;
         Ok(Self {
@@ -50,6 +54,7 @@ impl Gateway {
             environs: Environs::new(&support, settings, listener)?,
             inputs: Inputs::new(&support)?,
             shelf: Shelf::default(),
+            made_in,
             file_wrapper: support.getattr("FileWrapper")?.unbind(),
             open_file: support.getattr("open_file")?.unbind(),
             collects_bodies: settings.request_buffering,
@@ -77,7 +82,6 @@ impl Gateway {
             if client.connection.awaits_response() {
                 client.connection.abort();
             }
-            worker.log_access(&mut client, crate::access_log::CLIENT_GONE);
             worker.client = Some(client);
         }
         self.shelf.take_back(py, lent).ok()?;
@@ -119,7 +123,7 @@ impl Gateway {
         let Some(client) = &worker.client else { return Err(PyRuntimeError::new_err("there is no client")) };
         let listener = worker.engine.address_of(client.listener);
         let only = worker.engine.only_address().is_some();
-        Addresses::new(py, &client.connection, listener.as_ref(), only)
+        Addresses::new(py, &client.connection, listener, only)
     }
 
     fn call(
@@ -129,7 +133,9 @@ impl Gateway {
         start_response: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let application = self.application.bind(environ.py());
-        let result = ffi::vectorcall(application, [environ.as_any(), start_response], None)?;
+        let result = ffi::vectorcall(application, [environ.as_any(), start_response], None);
+        forked::end_stray_child(self.made_in);
+        let result = result?;
         let sent = self.send_result(inner, environ, &result);
         // «must call that method upon completion of the current request, whether the request was completed normally,
         // or terminated early»
@@ -195,6 +201,7 @@ impl Gateway {
 
     /// The application has failed, or the server before it: 500 if nothing is on the wire, else the end.
     fn fail(&self, py: Python<'_>, inner: &Inner, what: &str, error: &PyErr) {
+        forked::end_stray_child(self.made_in);
         if inner.gone.get() && error.is_instance_of::<ClientDisconnected>(py) {
             log::debug("the application has stopped: its client has gone");
         } else if error.is_instance_of::<PyException>(py) {
@@ -213,7 +220,7 @@ impl Gateway {
             match response {
                 Response::NotStarted | Response::Started => {
                     client.connection.respond_failure(&stamp);
-                    if let Some(record) = &mut client.record {
+                    if let Some(record) = client.record.as_mut().filter(|_| !inner.gone.get()) {
                         record.status = 500;
                     }
                 }

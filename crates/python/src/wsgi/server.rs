@@ -1,7 +1,6 @@
 //! What Python sees of the gateway: one object for each server, and in it the loop of each thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -11,15 +10,8 @@ use super::engine::{Engine, SharedEngine};
 use super::run::Gateway;
 use super::worker::Worker;
 use crate::listeners::Listener;
-use crate::log;
 use crate::options::Options;
 use crate::settings::Settings;
-
-/// This process is a child that the application has forked: it has the descriptors of the server, but is none.
-static FORKED: AtomicBool = AtomicBool::new(false);
-
-/// The exit code of a child that comes back from the application (sysexits.h: EX_SOFTWARE).
-const STRAY_CHILD: i32 = 70;
 
 /// Serves one WSGI application from several threads, each of which calls `serve()`.
 #[pyclass(frozen, module = "yett._core")]
@@ -60,7 +52,8 @@ impl WsgiServer {
             self.application.clone_ref(py),
             self.context.clone_ref(py),
             &self.settings.get().values,
-            self.engine.only_address().as_ref(),
+            self.engine.only_address(),
+            self.engine.made_in,
         )?;
         let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine)));
         let mut worker = new_worker();
@@ -82,14 +75,6 @@ impl WsgiServer {
                     (entered.saturating_sub(ready), clock::now_micros().saturating_sub(entered));
                 worker.member.door.visited(wait, stay);
             }
-            if FORKED.load(Ordering::Relaxed) {
-                log::error(
-                    "a forked child came back from the application into the server, and is ended: it must call \
-                     os._exit(), or exec",
-                );
-                // Nothing of the parent's is run on the way out.
-                py.import("os")?.call_method1("_exit", (STRAY_CHILD,))?;
-            }
         }
     }
 
@@ -110,10 +95,4 @@ impl WsgiServer {
     fn connections(&self) -> usize {
         self.engine.clients.len()
     }
-}
-
-/// To be called in every child that is forked.
-#[pyfunction]
-pub fn note_fork() {
-    FORKED.store(true, Ordering::Relaxed);
 }

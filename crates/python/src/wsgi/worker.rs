@@ -29,6 +29,10 @@ pub struct Worker {
     pub date: DateCache,
     /// The head of the response being made.
     pub head: ResponseHead,
+    /// Where the next one is made.
+    pub spare_head: ResponseHead,
+    /// A temporary file for the response could not be written: told once for each.
+    pub spool_failed: bool,
 }
 
 impl Worker {
@@ -40,6 +44,8 @@ impl Worker {
             inbox: Inbox::default(),
             date: DateCache::default(),
             head: ResponseHead::default(),
+            spare_head: ResponseHead::default(),
+            spool_failed: false,
         }
     }
 
@@ -74,7 +80,10 @@ impl Worker {
                         return Some(request);
                     }
                 }
-                Ok(Task::Stop) => return None,
+                Ok(Task::Stop) => {
+                    flush_log();
+                    return None;
+                }
                 Err(error) => {
                     log::error(&format!("the reactor has failed, this thread ends: {error}"));
                     return None;
@@ -86,6 +95,7 @@ impl Worker {
     // ---- a turn ----
 
     fn take_turn(&mut self, mut client: Box<Client>, news: News) -> Option<Request> {
+        self.engine.forget_waiting(&mut client);
         self.heed(&mut client, news);
         client.connection.begin_turn(&mut self.inbox);
         self.client = Some(client);
@@ -95,6 +105,9 @@ impl Worker {
     /// Goes on with the turn of `self.client`, and with further ones if there is more news of it.
     fn go_on(&mut self) -> Option<Request> {
         let mut client = self.client.take()?;
+        if !client.connection.awaits_response() {
+            self.log_access(&mut client, access_log::CLIENT_GONE);
+        }
         loop {
             match self.advance(&mut client) {
                 Turn::Request(request) => {
@@ -109,6 +122,7 @@ impl Worker {
                     client.connection.end_turn(&mut self.inbox);
                     let (back, news) = self.settle(client, again)?;
                     client = back;
+                    self.engine.forget_waiting(&mut client);
                     self.heed(&mut client, news);
                     client.connection.begin_turn(&mut self.inbox);
                 }
@@ -139,6 +153,7 @@ impl Worker {
     }
 
     fn begin_request(&mut self, client: &mut Client) -> Option<Request> {
+        self.spool_failed = false;
         let options = &self.engine.options;
         if options.access_log.is_some() {
             let record = access_log::Record::new(&self.inbox.head(), client.connection.peer());
@@ -205,8 +220,9 @@ impl Worker {
         if news.has(News::DRAIN) {
             client.connection.drain();
         }
-        if news.has(News::TIMER) {
-            let now = clock::now();
+        let now = clock::now();
+        // An entry that was overtaken by an earlier one says nothing any more: the one that counts is still to come.
+        if news.has(News::TIMER) && client.connection.armed_for() <= now {
             // What has happened since the entry was made may have moved the deadline.
             self.arm(client, now);
             let date = self.date.text();
