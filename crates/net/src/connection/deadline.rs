@@ -117,12 +117,6 @@ impl Connection {
         None
     }
 
-    /// For a driver that did not hear of the timer entry itself, but only that it has come up: what it was set for.
-    #[must_use]
-    pub fn armed_for(&self) -> Millis {
-        self.armed
-    }
-
     /// Whether a timer entry that was set for `at` is the one that counts.
     #[must_use]
     pub fn expects_timer(&self, at: Millis) -> bool {
@@ -161,6 +155,14 @@ impl Connection {
             }
             Waiting::Application | Waiting::Head => Step::Wait,
         }
+    }
+
+    /// [`Connection::on_timer`] for a driver that knows only that some entry has come up, and perhaps late: what has
+    /// happened since may have moved the deadline, so [`Connection::await_next`] must be called before.
+    pub fn on_some_timer(&mut self, now: Millis, stamp: &Stamp<'_>) -> Step {
+        // One that was overtaken by an earlier entry says nothing any more: the one that counts is still to come. (Taken
+        // for that one, each would be followed by another, and they would multiply.)
+        if self.armed > now { Step::Wait } else { self.on_timer(self.armed, now, stamp) }
     }
 
     /// The client takes nothing any more: the connection is dropped, without offering it the rest for minutes.

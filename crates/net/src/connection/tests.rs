@@ -364,3 +364,28 @@ fn a_lingering_connection_reads_on_and_ends_with_the_client_or_in_time() {
     assert_eq!(other.turn(|_, _| {}), [Step::Close]);
     assert_eq!(harness.pass(5_100), Some(Step::Close));
 }
+
+#[test]
+fn timer_entries_do_not_multiply_for_a_driver_that_does_not_know_which_has_come_up() {
+    let mut harness = Harness::new();
+    let mut most = 0;
+    for _ in 0..500 {
+        harness.arrives(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1");
+        // The body is waited for: an earlier deadline than that of an idle connection.
+        harness.connection.want_body();
+        harness.settle();
+        harness.arrives(b"2");
+        let _ = harness.connection.take_body();
+        harness.answer(b"");
+        harness.client_reads(1024);
+        harness.now += 1000;
+        while harness.deadlines.pop_due(harness.now).is_some() {
+            harness.settle();
+            assert_eq!(harness.connection.on_some_timer(harness.now, &STAMP), Step::Wait);
+            harness.settle();
+        }
+        most = most.max(harness.deadlines.len());
+    }
+    // Some of each kind of waiting, overtaken and not yet due.
+    assert!(most <= 5, "{most}");
+}

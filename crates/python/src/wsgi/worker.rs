@@ -220,14 +220,11 @@ impl Worker {
         if news.has(News::DRAIN) {
             client.connection.drain();
         }
-        let now = clock::now();
-        // An entry that was overtaken by an earlier one says nothing any more: the one that counts is still to come.
-        if news.has(News::TIMER) && client.connection.armed_for() <= now {
-            // What has happened since the entry was made may have moved the deadline.
+        if news.has(News::TIMER) {
+            let now = clock::now();
             self.arm(client, now);
             let date = self.date.text();
-            let at = client.connection.armed_for();
-            if let Step::Refused(error) = client.connection.on_timer(at, now, &self.stamp(&date)) {
+            if let Step::Refused(error) = client.connection.on_some_timer(now, &self.stamp(&date)) {
                 self.refused(client, error);
             }
         }
