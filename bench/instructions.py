@@ -16,10 +16,13 @@ import tempfile
 from pathlib import Path
 
 from harness import environment, report
-from harness.asgi.servers import SERVERS
+from harness.asgi.servers import SERVERS as ASGI_SERVERS
 from harness.asgi.workloads import BROWSER_HEADERS
 from harness.process import Server, ServerError, cores, exit_on_signals
 from harness.servers import HOST, ServerKind, chosen
+from harness.wsgi.servers import SERVERS as WSGI_SERVERS
+
+SERVERS = {**ASGI_SERVERS, **WSGI_SERVERS}
 
 # Under valgrind everything takes some fifty times as long.
 START_DEADLINE = 120.0
@@ -48,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--heads", type=int, default=2000, help="N for the parser (default: 2000)")
     parser.add_argument("--profile", default="release", help="cargo profile of the parser (default: release)")
     parser.add_argument(
-        "--servers", default="yett-asyncio,yett-uvloop", help=f"comma-separated: {', '.join(SERVERS)}"
+        "--servers", default="yett-asyncio,yett-uvloop,yett-1", help=f"comma-separated: {', '.join(SERVERS)}"
     )
     parser.add_argument("--save", action="store_true", help="keep the table in bench/results.md")
     return parser.parse_args()
@@ -87,9 +90,10 @@ def drive(server: Server, request: bytes, count: int) -> None:
 
 def server_run(kind: ServerKind, python: str, request: bytes, count: int) -> int:
     core, _ = cores()
+    app = "wsgi_hello:app" if kind.name in WSGI_SERVERS else "hello:app"
     with tempfile.TemporaryDirectory() as directory:
         # A fixed hash seed: dictionaries of strings then collide alike in both runs.
-        with Server(kind, python, "hello:app", core, callgrind(directory), PYTHONHASHSEED="0") as server:
+        with Server(kind, python, app, core, callgrind(directory), PYTHONHASHSEED="0") as server:
             server.wait_until_answering(deadline=START_DEADLINE, pause=0.1)
             drive(server, request, count)
             server.stop(STOP_DEADLINE)
