@@ -388,6 +388,31 @@ def test_wrong_arguments_under_the_word_for_wsgi():
         adapt(asgi2, "wsgi")
 
 
+class Unbound:
+    """A proxy for something that is not there yet."""
+
+    @property
+    def __call__(self):
+        raise AttributeError("nothing is bound")
+
+
+@pytest.mark.parametrize("wrapped", [5, "itself", Unbound()])
+def test_what_a_wrapper_names_may_be_anything(wrapped):
+    """Its own signature, which says nothing, is all that is known then."""
+
+    def wrapper(*args):
+        return []
+
+    wrapper.__wrapped__ = wrapper if wrapped == "itself" else wrapped
+    with pytest.raises(
+        TargetError, match=r"may be a WSGI or an ASGI application: it takes \(\*args\)"
+    ) as caught:
+        adapt(wrapper)
+    assert "-i wsgi" in caught.value.hint
+    assert adapt(wrapper, "wsgi").call is wrapper
+    assert not looks_like_factory(wrapper)
+
+
 def test_unknown_interface():
     with pytest.raises(ValueError, match="auto, asgi, wsgi"):
         adapt(asgi3, "rsgi")

@@ -16,8 +16,9 @@ def run(app: Any, **settings: Any) -> None:
 
     ``settings`` are the options of the command line by name: ``bind=["127.0.0.1:8000"]``, ``log_level="debug"``.
     Returns after an orderly end. Raises ``TypeError`` for an unknown setting, ``ValueError`` for a wrong value,
-    ``yett.errors.TargetError`` if the application cannot be loaded, ``yett.lifespan.LifespanError`` if its start-up
-    fails, and ``OSError`` if an address cannot be opened. To be called in the main thread, as it watches signals.
+    ``yett.errors.TargetError`` if the application cannot be loaded, ``yett.errors.LifespanError`` if its start-up
+    fails, ``OSError`` if an address cannot be opened, and ``RuntimeError`` if the system refuses one of the threads.
+    To be called in the main thread, as it watches signals.
     """
     from . import server
     from ._core import Settings

@@ -7,7 +7,8 @@ from typing import Any
 
 from . import _core
 from .lifespan import Lifespan
-from .loops import LAST_WORDS_SECONDS, run_to_end, running_loop
+from .loops import run_to_end, running_loop
+from .threads import LAST_WORDS_SECONDS
 
 
 def serve(

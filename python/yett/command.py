@@ -4,8 +4,8 @@ import sys
 
 from . import server
 from ._core import Invocation
-from .errors import TargetError
-from .lifespan import LifespanError
+from .errors import LifespanError, TargetError
+from .wsgi import ThreadsError
 
 OK = 0
 WRONG_USAGE = 2
@@ -31,6 +31,8 @@ def carry_out(invocation: Invocation) -> int:
         return _fail(STARTUP_FAILED, error.message)
     except server.AccessLogError as error:
         return _fail(WRONG_USAGE, error.strerror or str(error))
+    except ThreadsError as error:
+        return _fail(WRONG_USAGE, error.message, error.hint)
     except server.ListenError as error:
         return _fail(CANNOT_LISTEN, error.message, error.hint)
     except KeyboardInterrupt:

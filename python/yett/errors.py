@@ -24,6 +24,15 @@ class TargetError(Exception):
         self.traceback = traceback
 
 
+class LifespanError(Exception):
+    """The application's start-up failed: the server must not start (exit code 3)."""
+
+    def __init__(self, message: str, traceback: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.traceback = traceback
+
+
 def summary(error: BaseException) -> str:
     """``ValueError: first line of its text``, bounded."""
     lines = str(error).splitlines()

@@ -278,12 +278,17 @@ def _signature(app: Any) -> inspect.Signature | None:
     """How ``app``, or the function that it wraps, is called; None when it does not tell, as some built-in callables."""
     own = _own_signature(app)
     if own and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own.parameters.values()):
-        return inspect.signature(app)
+        return _inspected(app, follow_wrapped=True) or own
     return own
 
 
 def _own_signature(app: Any) -> inspect.Signature | None:
+    return _inspected(app, follow_wrapped=False)
+
+
+def _inspected(app: Any, *, follow_wrapped: bool) -> inspect.Signature | None:
     try:
-        return inspect.signature(app, follow_wrapped=False)
-    except (TypeError, ValueError):
+        return inspect.signature(app, follow_wrapped=follow_wrapped)
+    # Those that it announces, and what comes of a `__wrapped__` that is no function.
+    except (TypeError, ValueError, AttributeError):
         return None

@@ -10,16 +10,7 @@ import contextvars
 from typing import Any
 
 from . import _core
-from .errors import application_traceback, summary
-
-
-class LifespanError(Exception):
-    """The application's start-up failed: the server must not start (exit code 3)."""
-
-    def __init__(self, message: str, traceback: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.traceback = traceback
+from .errors import LifespanError, application_traceback, summary
 
 
 class Lifespan:

@@ -3,16 +3,10 @@
 import asyncio
 import contextlib
 import importlib.util
-import os
-import sys
-import threading
-import time
 from typing import Any
 
 from . import _core, importer
-
-# What a cancelled task still does on its way out is short, or not worth waiting for.
-LAST_WORDS_SECONDS = 1
+from .threads import LAST_WORDS_SECONDS
 
 
 @contextlib.contextmanager
@@ -76,21 +70,3 @@ def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
             _core.write_log(
                 "warning", f"{len(stubborn)} tasks ignore that they were cancelled and are given up"
             )
-
-
-def wait_for_threads(patience: float) -> None:
-    """Wait ``patience`` seconds for threads that the application has left at work, then end without them.
-
-    The interpreter by itself would wait without a limit, and the server would never end.
-    """
-    deadline = time.monotonic() + patience
-    busy = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-    for thread in busy:
-        thread.join(max(0, deadline - time.monotonic()))
-    busy = [thread for thread in busy if thread.is_alive()]
-    if busy:
-        names = ", ".join(sorted(thread.name for thread in busy))
-        _core.write_log("warning", f"threads of the application are still at work and are given up: {names}")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)

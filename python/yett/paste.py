@@ -112,6 +112,8 @@ def _paste_deploy() -> tuple[Callable[..., Any], tuple[str, ...]]:
 
 def _parsed(path: str, full_path: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
+    # As PasteDeploy reads it: `debug` and `Debug` are two options.
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         with open(full_path) as file:
             parser.read_file(file)
@@ -131,8 +133,11 @@ def _applications(parser: configparser.RawConfigParser) -> list[str]:
 
 def _set_up_logging(path: str, full_path: str) -> None:
     variables = {"__file__": full_path, "here": os.path.dirname(full_path)}
+    # Not strict: it takes `debug` and `Debug` for one option, given twice. `_parsed` has seen to real duplicates.
+    parser = configparser.ConfigParser(variables, strict=False)
     try:
-        logging.config.fileConfig(full_path, variables, disable_existing_loggers=False)
+        parser.read(full_path)
+        logging.config.fileConfig(parser, disable_existing_loggers=False)
     except Exception as error:
         raise TargetError(
             f"the logging that {path!r} asks for cannot be set up: {summary(error)}",

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
-from . import _core, asgi, importer, interface, wsgi
-from .loops import wait_for_threads
+from . import _core, importer, interface, wsgi
+from .threads import wait_for_threads
 
 
 class ListenError(OSError):
@@ -49,6 +49,8 @@ def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> N
                     started()
                     _wait_for(signals)
             else:
+                from . import asgi  # and with it asyncio, which WSGI does without
+
                 asgi.serve(application.call, listeners, settings, signals, started)
             if own_process:
                 # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those at
@@ -95,5 +97,7 @@ def load(app: Any, settings: _core.Settings) -> interface.Application:
     found = importer.load(app, paste_name=settings.paste_name) if isinstance(app, str) else app
     application = interface.adapt(found, settings.interface)
     if application.interface == "asgi" and not application.returns_coroutine:
+        from . import asgi
+
         return application._replace(call=asgi.as_coroutine_function(application.call), returns_coroutine=True)
     return application

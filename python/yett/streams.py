@@ -36,6 +36,15 @@ class _EmptyInput(io.BufferedIOBase):
     def readline(self, size: int | None = -1, /) -> bytes:
         return b""
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return 0  # wherever that is: one position is all it has
+
+    def tell(self) -> int:
+        return 0
+
     def close(self) -> None:
         pass
 
@@ -71,20 +80,28 @@ def streaming_input(read: Callable[[int], bytes]) -> io.BufferedReader:
 def open_file(filelike: Any) -> tuple[int, int] | None:
     """Descriptor and position of the real file in ``filelike``, or None if it must be read through its methods.
 
-    Having a ``fileno()`` is not enough: that of a ``GzipFile`` names the compressed file.
+    Having a ``fileno()`` is not enough: that of a ``GzipFile`` names the compressed file. Nor is it to be a file of a
+    class of one's own, or to have one inside: its ``read()`` may decrypt.
     """
-    # One level of wrapping: `NamedTemporaryFile`, and Django's `File`.
-    if not isinstance(filelike, _FILE_CLASSES):
-        filelike = getattr(filelike, "file", None)
-        if not isinstance(filelike, _FILE_CLASSES):
+    file = filelike
+    if type(file) not in _FILE_CLASSES:
+        # One level of wrapping: `NamedTemporaryFile`, and Django's `File`.
+        file = getattr(filelike, "file", None)
+        if type(file) not in _FILE_CLASSES or not _has_read_of(filelike, file):
             return None
-    raw = filelike if isinstance(filelike, io.FileIO) else filelike.raw
+    raw = file if type(file) is io.FileIO else file.raw
     if type(raw) is not io.FileIO:
         return None
     try:
         descriptor = raw.fileno()
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
-        return descriptor, filelike.tell()
+        return descriptor, file.tell()
     except (OSError, ValueError):  # closed, or without positions
         return None
+
+
+def _has_read_of(wrapper: Any, file: Any) -> bool:
+    read = getattr(wrapper, "read", None)
+    # Bound methods are made anew each time; `NamedTemporaryFile` hands them out inside a function.
+    return getattr(read, "__wrapped__", read) == file.read

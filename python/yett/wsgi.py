@@ -4,15 +4,28 @@ import contextlib
 import contextvars
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import _core
-from .loops import LAST_WORDS_SECONDS
+from .threads import LAST_WORDS_SECONDS, join_all
 
 # A child that the application forks has the server's descriptors, but is no server.
 os.register_at_fork(after_in_child=_core.note_fork)
+
+
+class ThreadsError(RuntimeError):
+    """The system refuses one of the threads that ``--threads`` asks for (exit code 2).
+
+    ``message`` is one line that says so, ``hint`` says what to do about it.
+    """
+
+    def __init__(self, number: int, wanted: int, reason: RuntimeError) -> None:
+        self.message = f"thread {number} of {wanted} cannot be started: {reason}"
+        self.hint = (
+            "try fewer (--threads), or let the system allow more processes or memory (ulimit -u, ulimit -v)"
+        )
+        super().__init__(self.message)
 
 
 @contextlib.contextmanager
@@ -21,26 +34,27 @@ def serving(
 ) -> Iterator[None]:
     """Serve ``application`` until the block ends; then finish running requests within the graceful timeout.
 
-    A thread that does not come back from the application even then is named in the log and left behind.
+    A thread that does not come back from the application even then is named in the log and left behind. Raises
+    `ThreadsError`.
     """
     server = _core.WsgiServer(application, listeners, settings, contextvars.copy_context())
-    # No daemons: the threads that an application starts would be daemons too, and die with the process.
-    threads = [
-        threading.Thread(target=server.serve, name=f"yett-{number}")
-        for number in range(1, settings.threads + 1)
-    ]
-    for thread in threads:
-        thread.start()
-    server.start()
+    threads: list[threading.Thread] = []
     try:
-        yield
+        for number in range(1, settings.threads + 1):
+            # No daemons: the threads that an application starts would be daemons too, and die with the process.
+            thread = threading.Thread(target=server.serve, name=f"yett-{number}")
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise ThreadsError(number, settings.threads, error) from None
+            threads.append(thread)
+        server.start()
+        try:
+            yield
+        finally:
+            server.drain(settings.graceful_timeout)
     finally:
-        server.drain(settings.graceful_timeout)
         server.stop()
-        deadline = time.monotonic() + LAST_WORDS_SECONDS
-        for thread in threads:
-            thread.join(max(0, deadline - time.monotonic()))
-        if busy := [thread.name for thread in threads if thread.is_alive()]:
-            _core.write_log(
-                "warning", f"still in the application after the graceful timeout: {', '.join(busy)}"
-            )
+        if busy := join_all(threads, LAST_WORDS_SECONDS):
+            names = ", ".join(thread.name for thread in busy)
+            _core.write_log("warning", f"still in the application after the graceful timeout: {names}")

@@ -155,6 +155,19 @@ def test_logging_is_set_up_before_the_application_is_made(project, root_logger, 
     assert (tmp_path / "site.log").read_text() == "BY-THE-FILE shop: made\n"
 
 
+@pytest.mark.parametrize("logging", ["", LOGGING])
+def test_names_of_options_are_taken_as_they_are_written(shop, root_logger, logging):
+    """As PasteDeploy does, so that two may differ in case only."""
+    shop(INI.replace("name = first", "name = first\n    debug = lower\n    Debug = Upper") + logging)
+    options = importer.load("site.ini").options
+    assert (options["debug"], options["Debug"]) == ("lower", "Upper")
+
+
+def test_an_option_that_is_given_twice(shop, refused):
+    shop(INI.replace("name = first", "name = first\n    name = again") + LOGGING)
+    assert "option 'name' in section 'app:main' already exists" in refused("site.ini").message
+
+
 def test_logging_is_left_alone_without_a_section(shop, root_logger):
     shop()
     before = list(root_logger.handlers)

@@ -96,7 +96,7 @@ OPENERS = {
     "unbuffered": 'open("file", "rb", buffering=0)',
     "read-and-write": 'open("file", "r+b")',
     "temporary": "temporary()",
-    "with-file-attribute": "Django()",
+    "django": 'File(open("file", "rb"))',
 }
 
 
@@ -108,9 +108,7 @@ def positions(serve_source):
     with open("file", "wb") as file:
         file.writelines(b"line %07d\\n" % number for number in range(150_000))
 
-    class Django:
-        def __init__(self): self.file = open("file", "rb")
-        def __getattr__(self, name): return getattr(self.file, name)
+    from django.core.files import File
 
     def temporary():
         file = tempfile.NamedTemporaryFile()
@@ -185,6 +183,53 @@ LIKES = {
     "pipe": "piped()",
     "only read": "Told(open('file', 'rb'))",
 }
+
+
+# What `read()` gives is not what is in the file that they are, or have.
+READERS = {
+    "wrapper": """
+class Shouting:
+    def __init__(self): self.file = open("file", "rb")
+    def read(self, size=-1): return self.file.read(size).upper()
+    """,
+    "wrapper that hands on the rest": """
+class Shouting(tempfile._TemporaryFileWrapper):
+    def __init__(self): super().__init__(open("file", "rb"), "file", delete=False)
+    def read(self, size=-1): return self.file.read(size).upper()
+    """,
+    "Django's File": """
+from django.core.files import File
+class Shouting(File):
+    def __init__(self): super().__init__(open("file", "rb"))
+    def read(self, size=-1): return self.file.read(size).upper()
+    """,
+    "BufferedReader": """
+class Shouting(io.BufferedReader):
+    def __init__(self): super().__init__(io.FileIO("file"))
+    def read(self, size=-1): return super().read(size).upper()
+    """,
+    "FileIO": """
+class Shouting(io.FileIO):
+    def __init__(self): super().__init__("file")
+    def read(self, size=-1): return super().read(size).upper()
+    """,
+    "FileIO in a BufferedReader": """
+class Raw(io.FileIO):
+    def readinto(self, buffer):
+        data = super().read(len(buffer)).upper()
+        buffer[:len(data)] = data
+        return len(data)
+def Shouting(): return io.BufferedReader(Raw("file"))
+    """,
+}
+
+
+@only_yett  # Gunicorn sends the file behind them
+@pytest.mark.parametrize("reader", READERS)
+def test_a_read_of_ones_own_is_heard(serve_file, reader):
+    """It may decrypt, or leave something out."""
+    server = serve_file(f"{READERS[reader]}\nstart()\nreturn wrapper(Shouting())")
+    assert response_of(server).body == CONTENT.upper()
 
 
 @pytest.mark.parametrize("like", [like for like in LIKES if like != "gzip" or STAND_IN != "gunicorn"])

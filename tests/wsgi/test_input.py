@@ -203,6 +203,23 @@ def test_the_application_runs_when_the_body_is_there(serve):
 
 
 @only_yett
+def test_it_can_be_rewound(serve_source):
+    """Middleware does so after it has read, for whoever comes next; also if there was nothing."""
+    source = """
+    @call
+    def rewound(stream):
+        read = [stream.seekable(), stream.tell(), len(stream.read()), stream.tell()]
+        return [*read, stream.seek(0), len(stream.read()), stream.seek(0, 2)]
+    """
+    server = serve_source(APP + source)
+    with Client(server.port) as client:
+        for size in (0, 1, 100_000):
+            response = client.request("POST", "/rewound", body=b"x" * size)
+            assert response.json() == [True, 0, size, size, 0, size, size]
+        assert client.get("/rewound").json() == [True, 0, 0, 0, 0, 0, 0]
+
+
+@only_yett
 def test_more_uploads_than_threads(serve_source):
     """Uploads hold no thread: with one, ten of them are under way, and a request in between is answered."""
     server = serve_source(APP, "--threads", "1")
