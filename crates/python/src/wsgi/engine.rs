@@ -251,9 +251,9 @@ impl Engine {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// No new connections; idle ones are closed; responses say that theirs will be. True when nothing is left within
-    /// `patience`. From a thread that is none of the crew's, without the interpreter's lock.
-    pub fn drain(&self, patience: Duration) -> bool {
+    /// No new connections; idle ones are closed; responses say that theirs will be. From a thread that is none of the
+    /// crew's, without the interpreter's lock.
+    pub fn drain(&self) {
         {
             let mut acceptor = self.acceptor();
             let admit = |new, index| self.admit(new, index);
@@ -265,7 +265,10 @@ impl Engine {
             self.clients.mark_owed(token);
             self.again(token, News::DRAIN);
         }
-        let until = Instant::now().checked_add(patience);
+    }
+
+    /// True when, after [`Engine::drain`], nothing is left by `until` (`None`: whenever that is).
+    pub fn wait_until_drained(&self, until: Option<Instant>) -> bool {
         let mut guard = self.rested.0.lock().unwrap_or_else(PoisonError::into_inner);
         while self.clients.any_busy() {
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));

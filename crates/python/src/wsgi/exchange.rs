@@ -142,6 +142,13 @@ impl Inner {
         self.worker.take()
     }
 
+    /// # Errors
+    /// `RuntimeError` when the request is over: somebody has kept one of its functions.
+    fn check_running(&self) -> PyResult<()> {
+        // While it is borrowed, it is in use.
+        if self.worker.try_borrow().is_ok_and(|worker| worker.is_none()) { Err(over()) } else { Ok(()) }
+    }
+
     /// Has `read_body` give these bytes first.
     pub fn unread(&self, bytes: Vec<u8>) {
         self.unread.replace(bytes);
@@ -158,7 +165,7 @@ impl Inner {
                 forked::end_stray_child(worker.engine.made_in);
                 Ok(act(worker))
             }
-            _ => Err(PyRuntimeError::new_err("the request is over")),
+            _ => Err(over()),
         }
     }
 
@@ -170,6 +177,7 @@ impl Inner {
         data: &Bound<'_, PyBytes>,
         complete: Option<u64>,
     ) -> PyResult<Delivery> {
+        self.check_running()?;
         match self.response.get() {
             Response::NotStarted => return Err(not_started()),
             Response::Complete => return Err(PyRuntimeError::new_err("the response is complete already")),
@@ -262,6 +270,7 @@ impl Inner {
 
     /// As Gunicorn has it: any iterable of pairs, of bytes too; forgotten without a word once the head is out.
     fn early_hints(&self, headers: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.check_running()?;
         if !matches!(self.response.get(), Response::NotStarted | Response::Started) {
             return Ok(());
         }
@@ -283,6 +292,7 @@ impl Inner {
     }
 
     fn read_body<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_running()?;
         if self.unread.borrow().is_empty() && self.response.get() != Response::Complete {
             if self.gone.get() {
                 return Err(ClientDisconnected::new_err("the client has disconnected"));
@@ -362,6 +372,7 @@ fn start_response<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = this.py();
     let inner = this.get().inner()?;
+    inner.check_running()?;
     match (inner.response.get(), exc_info) {
         (Response::NotStarted, _) | (Response::Started, Some(_)) => {}
         (Response::Started, None) => {
@@ -378,7 +389,7 @@ fn start_response<'py>(
     inner.response.set(Response::Started);
     match &*inner.write.borrow() {
         Some(write) => Ok(write.bind(py).clone()),
-        None => Err(PyRuntimeError::new_err("the request is over")),
+        None => Err(over()),
     }
 }
 
@@ -473,6 +484,10 @@ fn outside_latin1(function: &str, what: &str) -> PyErr {
 
 fn refused(function: &str, error: &ResponseError) -> PyErr {
     PyValueError::new_err(format!("{function}: {error}"))
+}
+
+fn over() -> PyErr {
+    PyRuntimeError::new_err("the request is over")
 }
 
 fn not_started() -> PyErr {

@@ -1,7 +1,7 @@
 //! What Python sees of the gateway: one object for each server, and in it the loop of each thread.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use yett_net::clock;
@@ -12,6 +12,10 @@ use super::worker::Worker;
 use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
+
+/// How long a signal that the application handles may wait while the server drains. A tenth of a second is at once for
+/// whoever sent it.
+const SIGNALS: Duration = Duration::from_millis(100);
 
 /// Serves one WSGI application from several threads, each of which calls `serve()`.
 #[pyclass(frozen, module = "yett._core")]
@@ -80,9 +84,24 @@ impl WsgiServer {
 
     /// Takes no more connections and closes idle ones. True when all requests have been answered within `patience`
     /// seconds.
-    fn drain(&self, py: Python<'_>, patience: f64) -> bool {
+    fn drain(&self, py: Python<'_>, patience: f64) -> PyResult<bool> {
         let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
-        py.detach(|| self.engine.drain(patience))
+        let end = Instant::now().checked_add(patience);
+        py.detach(|| self.engine.drain());
+        loop {
+            // In the main thread, where Python runs the application's own signal handlers: a running request may be
+            // waiting for one.
+            py.check_signals()?;
+            let now = Instant::now();
+            let next = now.checked_add(SIGNALS);
+            let until = next.into_iter().chain(end).min();
+            if py.detach(|| self.engine.wait_until_drained(until)) {
+                return Ok(true);
+            }
+            if end.is_some_and(|end| end <= now) {
+                return Ok(false);
+            }
+        }
     }
 
     /// Ends: threads return from `serve()` as soon as they are not in the application; socket files are removed.
