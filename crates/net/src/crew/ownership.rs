@@ -243,13 +243,17 @@ impl<T> Shared<T> {
         self.live.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Has a connection at rest count as busy until it is claimed the next time. (One that has an owner counts as such,
-    /// and then as its owner says.)
-    pub fn mark_owed(&self, token: Token) {
-        if let Some(place) = self.place(token) {
-            let at_rest = tenancy(token) | LIVE;
-            // Failure: it is owned, or owed something already, or gone.
-            let _ = place.word.compare_exchange(at_rest, at_rest | OWED, Ordering::AcqRel, Ordering::Acquire);
+    /// Has a connection count as busy until its owner has heard of `news`: one at rest until it is claimed the next
+    /// time, and one that has an owner, who may be about to put it back, by leaving him the news.
+    pub fn mark_owed(&self, token: Token, news: News) {
+        let Some(place) = self.place(token) else { return };
+        let mut word = place.word.load(Ordering::Acquire);
+        while word & !(OWNED | OWED | News::ALL) == tenancy(token) | LIVE {
+            let next = if word & OWNED == 0 { word | OWED } else { word | news.0 };
+            match place.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(seen) => word = seen,
+            }
         }
     }
 
@@ -387,9 +391,18 @@ mod tests {
         let it = owned(shared.claim(token, News::NONE));
         assert!(shared.release(token, it, false).is_ok());
         assert!(!shared.any_busy());
-        shared.mark_owed(token);
+        shared.mark_owed(token, News::DRAIN);
         assert!(shared.any_busy());
-        assert!(matches!(shared.claim(token, News::NONE), Claim::Owned(_)));
+        let it = owned(shared.claim(token, News::NONE));
+        shared.mark_owed(token, News::DRAIN);
+        let (it, news) = shared.release(token, it, false).unwrap_err();
+        assert!(news.has(News::DRAIN), "the owner was about to put it back and hears of it first");
+        assert!(shared.release(token, it, false).is_ok());
+        assert!(!shared.any_busy());
+        drop(owned(shared.claim(token, News::NONE)));
+        shared.close(token);
+        shared.mark_owed(token, News::DRAIN);
+        assert!(!shared.any_busy());
     }
 
     #[test]

@@ -262,7 +262,7 @@ impl Engine {
             self.draining.store(true, Ordering::Release);
         }
         for token in self.clients.tokens() {
-            self.clients.mark_owed(token);
+            self.clients.mark_owed(token, News::DRAIN);
             self.again(token, News::DRAIN);
         }
     }

@@ -139,9 +139,9 @@ impl Worker {
     }
 }
 
-/// What the client was answered, whatever the application says from now on.
+/// What the client was answered, whatever the application says from now on. (If a head was out, that is its answer.)
 fn note_refusal(record: &mut Option<Box<access_log::Record>>, error: RequestError) {
-    if let Some(record) = record {
+    if let Some(record) = record.as_mut().filter(|record| record.status == access_log::CLIENT_GONE) {
         record.status = error.status();
     }
 }

@@ -75,6 +75,8 @@ impl Gateway {
             // Not the application's doing: no memory, most likely.
             self.fail(py, inner, "a request could not be started", &error);
         }
+        // Also one that was forked in close(), or in a destructor.
+        forked::end_stray_child(self.made_in);
         errors::finish_line();
         let mut worker = inner.end()?;
         if let Some(mut client) = worker.client.take() {
