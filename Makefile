@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # Seconds that each fuzz target runs.
 FUZZ_TIME ?= 60
+# Seconds of mixed load in all.
+SOAK_TIME ?= 600
 # Options for the program that a target runs: make demo ARGS="--bind 9000", make test PYTEST_ARGS="-k chunked".
 ARGS ?=
 PYTEST_ARGS ?=
@@ -45,7 +47,7 @@ need-venv = $(if $(shell $(PYTHON) -c 'import ensurepip, venv; print(1)' 2>/dev/
 	$(PYTHON) is missing: on Debian, apt install python3-venv))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint lint-rust lint-python bench instructions conformance fuzz clean
+.PHONY: help demo test test-rust test-python soak lint lint-rust lint-python bench instructions conformance fuzz clean
 .PHONY: need-build need-test FORCE
 .DELETE_ON_ERROR:
 
@@ -64,6 +66,9 @@ test-rust: need-build ## Run the tests of the crates
 
 test-python: need-test $(extension-stamp) $(test-stamp) ## Run the black-box tests against the release build
 	$(python) -m pytest tests $(PYTEST_ARGS)
+
+soak: need-test $(extension-stamp) $(test-stamp) ## Mixed load for SOAK_TIME seconds, every answer checked (WSGI)
+	$(python) tests/soak/run.py --seconds $(SOAK_TIME) $(ARGS)
 
 lint: lint-rust lint-python ## Check format, lints, types and the rules of the house
 

@@ -5,7 +5,7 @@ import pytest
 from support import Client
 from support.usage import forget_peak, peak_resident_kib
 
-APP = """
+ASGI = """
     import asyncio
 
     released = asyncio.Event()
@@ -16,6 +16,7 @@ APP = """
         path = scope["path"]
         began += 1
         if path == "/slow":
+            print("slow", flush=True)
             await released.wait()
         elif path == "/release":
             released.set()
@@ -37,11 +38,45 @@ APP = """
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 """
+WSGI = """
+    import threading
+
+    released = threading.Event()
+    lock = threading.Lock()
+    began = 0
+
+    def app(environ, start_response):
+        global began
+        path = environ["PATH_INFO"]
+        with lock:
+            began += 1
+        if path == "/slow":
+            print("slow", flush=True)
+            released.wait()
+        elif path == "/release":
+            released.set()
+        elif path == "/began":
+            path = str(began)
+        elif path == "/unread":
+            pass
+        elif path == "/fail":
+            raise RuntimeError("as asked")
+        else:
+            path += "?" + environ["wsgi.input"].read().decode()
+        headers = [("Connection", "close")] if path.startswith("/close") else []
+        start_response("200 OK", headers)
+        return [b"x" * 100_000 if path.startswith("/large") else path.encode()]
+"""
+KINDS = {
+    "asgi": (ASGI, "--lifespan", "off"),
+    "wsgi": (WSGI, "--threads", "2"),
+    "wsgi streaming": (WSGI, "--threads", "2", "--no-request-buffering"),
+}
 
 
-@pytest.fixture
-def server(serve):
-    return serve(APP, "--lifespan", "off")
+@pytest.fixture(params=KINDS)
+def server(serve, request):
+    return serve(*KINDS[request.param])
 
 
 @pytest.fixture
@@ -71,6 +106,7 @@ def test_bodies_in_between_are_not_taken_for_requests(client):
 
 def test_a_slow_first_response_holds_up_the_later_ones(server, client):
     client.send(gets("/slow", "/after"))
+    server.wait_for("^slow$")
     with Client(server.port) as other:
         # What waits behind a slow request has not begun, and other connections go on.
         assert other.get("/began").body == b"2"
@@ -111,6 +147,7 @@ def test_an_unread_body_is_skipped(client):
 def test_read_ahead_is_bounded_while_a_response_is_slow(server, client):
     """Requests that wait behind a slow one stay in the client's network buffers, not in the server's memory."""
     client.send(gets("/slow"))
+    server.wait_for("^slow$")
     with Client(server.port) as other:
         assert other.get("/began").body == b"2"
         forget_peak(server.pid)

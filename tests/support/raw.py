@@ -111,7 +111,7 @@ class Client:
             chunk = self.socket.recv(65536)
             if not chunk:
                 self._buffer = b"".join(pieces)
-                raise EOFError(f"the server closed; unread: {self._buffer!r}")
+                raise EOFError(f"the server closed; unread: {self._buffer[:200]!r}")
             pieces.append(chunk)
             have += len(chunk)
         data = b"".join(pieces)
@@ -151,7 +151,7 @@ class Client:
     def _more(self) -> None:
         chunk = self.socket.recv(65536)
         if not chunk:
-            raise EOFError(f"the server closed; unread: {self._buffer!r}")
+            raise EOFError(f"the server closed; unread: {self._buffer[:200]!r}")
         self._buffer += chunk
 
     def __enter__(self) -> "Client":

@@ -1,6 +1,7 @@
 """What a process uses, as Linux tells it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -43,17 +44,34 @@ def open_paths(pid: int) -> list[str]:
     return [os.readlink(descriptor) for descriptor in folder.iterdir()]
 
 
+def open_sockets(pid: int) -> int:
+    """How many sockets are open. (Of other descriptors, the server may open one when it says that it serves.)"""
+    return sum(target.startswith("socket:") for _, target in _descriptors(pid))
+
+
+def times_open(pid: int, file: Path) -> int:
+    """How often a file is open."""
+    return sum(target == str(file) for _, target in _descriptors(pid))
+
+
 def temporary_files(pid: int, folder: Path | None = None) -> list[int]:
     """The sizes of the open files (in `folder`, if given) that have no name any more, in bytes."""
     sizes = []
+    for path, target in _descriptors(pid):
+        if target.endswith(" (deleted)") and target.startswith(f"{folder or ''}/"):
+            try:
+                sizes.append(os.stat(path).st_size)
+            except FileNotFoundError:
+                pass  # closed meanwhile
+    return sizes
+
+
+def _descriptors(pid: int) -> Iterator[tuple[str, str]]:
     for entry in os.scandir(f"/proc/{pid}/fd"):
         try:
-            target = os.readlink(entry.path)
-            if target.endswith(" (deleted)") and target.startswith(f"{folder or ''}/"):
-                sizes.append(os.stat(entry.path).st_size)
+            yield entry.path, os.readlink(entry.path)
         except FileNotFoundError:
             pass  # closed meanwhile
-    return sizes
 
 
 def _status(pid: int, key: str) -> int:

@@ -273,8 +273,10 @@ fn send_each(inner: &Inner, result: &Bound<'_, PyAny>) -> PyResult<Delivery> {
         ))
     })?;
     // «If the iterable returned by the application provides a working __len__() method …»: of one piece the length is
-    // known. (A generator has none, and asking would cost an exception.)
-    let one = !ffi::is_generator(result) && result.len().is_ok_and(|length| length == 1);
+    // known. (Looked for first: asking one that has none costs an exception.)
+    let has_length =
+        result.get_type().getattr_opt(intern!(py, "__len__")).is_ok_and(|method| method.is_some());
+    let one = has_length && result.len().is_ok_and(|length| length == 1);
     for item in iterator {
         let item = item?;
         let Ok(bytes) = item.cast::<PyBytes>() else { return Err(at_its_line(result, no_bytes(&item))) };
