@@ -16,6 +16,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    # The projects have modules of this name, and web.py, which other tests import, is called so too.
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "web"}
     before = set(sys.modules)
 
     def write(files: dict[str, str]) -> Path:
@@ -28,6 +30,7 @@ def project(tmp_path, monkeypatch):
     yield write
     for name in set(sys.modules) - before:
         del sys.modules[name]
+    sys.modules.update(hidden)
 
 
 @pytest.fixture
