@@ -51,7 +51,12 @@ def soak(threads: int, seconds: float, clients: int, seed: int) -> list[str]:
     results, stop = Results(), threading.Event()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(
-            start_target("app:app", "--threads", str(threads), folder=HERE, env={"TMPDIR": folder})
+            # The witness's connection is idle all the time.
+            start_target(
+                *("app:app", "--threads", str(threads), "--keep-alive-timeout", "600min"),
+                folder=HERE,
+                env={"TMPDIR": folder},
+            )
         )
         with Client(server.port) as witness:
             witness.get("/accounts")
