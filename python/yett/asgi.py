@@ -19,7 +19,7 @@ def serve(
     started: Callable[[], None],
 ) -> None:
     """Serve in an event loop of this thread until a signal has arrived."""
-    with running_loop(settings.loop_kind) as loop:
+    with running_loop(settings.loop) as loop:
         stop = asyncio.Event()
 
         def on_signal() -> None:

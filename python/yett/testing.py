@@ -73,7 +73,7 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         try:
-            with _loops.running_loop(self._serve_arguments[2].loop_kind) as self._loop:
+            with _loops.running_loop(self._serve_arguments[2].loop) as self._loop:
                 _loops.run_to_end(
                     self._loop,
                     _asgi.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),

@@ -13,7 +13,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use yett_net::{Peer, clock};
 use yett_proto::request::{RequestHead, Version};
-use yett_settings::AccessLog;
+use yett_settings::LogTarget;
 
 use crate::settings::Settings;
 use crate::{civil, log};
@@ -86,24 +86,31 @@ impl Record {
 #[pyfunction]
 pub fn check_access_log(settings: &Settings) -> PyResult<()> {
     match &settings.values.access_log {
-        Some(target @ AccessLog::Path(path)) => append(path).map(drop).map_err(|error| {
+        target @ LogTarget::Path(path) => append(path).map(drop).map_err(|error| {
             let reason = format!("cannot open the access log {target}: {error}");
             PyOSError::new_err((error.raw_os_error(), reason))
         }),
-        Some(AccessLog::Stdout) | None => Ok(()),
+        target => Writer::open(target).map(drop).map_err(PyErr::from),
     }
 }
 
 impl Writer {
+    /// The writer, unless the log is off.
+    ///
     /// # Errors
     /// The file cannot be opened for appending.
-    pub fn open(target: &AccessLog) -> io::Result<Self> {
+    pub fn open(target: &LogTarget) -> io::Result<Option<Self>> {
         let file: Box<dyn io::Write + Send> = match target {
-            AccessLog::Stdout => Box::new(io::stdout()),
-            AccessLog::Path(path) => Box::new(append(path)?),
+            LogTarget::Off => return Ok(None),
+            LogTarget::Stdout => Box::new(io::stdout()),
+            LogTarget::Stderr => Box::new(io::stderr()),
+            LogTarget::Path(path) => Box::new(append(path)?),
+            LogTarget::Syslog(_) | LogTarget::Logging => {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "the access log cannot go there"));
+            }
         };
         let lines = Lines { text: String::new(), dropped: 0, time: (0, String::new()) };
-        Ok(Self { lines: Mutex::new(lines), out: Mutex::new(Out { file, lost: 0 }) })
+        Ok(Some(Self { lines: Mutex::new(lines), out: Mutex::new(Out { file, lost: 0 }) }))
     }
 
     /// Adds the line of a request that is over.

@@ -53,6 +53,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<wsgi::WsgiServer>()?;
     module.add_class::<listeners::Listener>()?;
     module.add_class::<settings::Settings>()?;
+    module.add_function(wrap_pyfunction!(settings::registry, module)?)?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;
     module.add_function(wrap_pyfunction!(access_log::check_access_log, module)?)?;

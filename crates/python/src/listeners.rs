@@ -54,7 +54,7 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
     let values = &settings.values;
     let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
     let mut opened: Vec<yett_net::Listener> = Vec::new();
-    for bind in &values.bind {
+    for bind in values.bind.iter().map(|listen| &listen.address) {
         let result = match bind {
             Bind::Tcp { host, port } => yett_net::Listener::tcp(host, *port, backlog),
             Bind::Unix(path) => {

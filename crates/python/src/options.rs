@@ -26,12 +26,9 @@ impl Options {
     /// # Errors
     /// `OSError` if the access log cannot be opened.
     pub fn new(settings: &Settings) -> PyResult<Self> {
-        let access_log = match &settings.access_log {
-            Some(target) => Some(access_log::Writer::open(target).map_err(|error| {
-                PyOSError::new_err(format!("cannot open the access log {target}: {error}"))
-            })?),
-            None => None,
-        };
+        let target = &settings.access_log;
+        let access_log = access_log::Writer::open(target)
+            .map_err(|error| PyOSError::new_err(format!("cannot open the access log {target}: {error}")))?;
         Ok(Self {
             limits: Arc::new(Limits {
                 request_line: settings.limit_request_line,

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
-use yett_settings::{Command, Outcome, SettingError, Value};
+use yett_settings::{Command, Outcome, SETTINGS, Setting, SettingError, Value};
 
 use crate::log;
 
@@ -36,52 +37,56 @@ impl Settings {
         Ok(Self { values })
     }
 
-    /// `auto`, `asyncio` or `uvloop`.
-    #[getter]
-    fn loop_kind(&self) -> &'static str {
-        self.values.loop_kind.as_str()
+    /// The value of a setting by its name: durations in seconds, sizes in bytes, lists as lists, everything else
+    /// as a user writes it.
+    fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        match self.values.get(name) {
+            Some(value) => to_python(py, value),
+            None => Err(PyAttributeError::new_err(format!("there is no setting called {name}"))),
+        }
     }
+}
 
-    /// `auto`, `asgi` or `wsgi`.
-    #[getter]
-    fn interface(&self) -> &'static str {
-        self.values.interface.as_str()
-    }
+/// Every column of every row, in the order of help; the value of `sample` as Python has it.
+#[pyfunction]
+pub fn registry(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    SETTINGS.iter().map(|setting| row(py, setting)).collect()
+}
 
-    /// Most threads that run a WSGI application.
-    #[getter]
-    fn threads(&self) -> usize {
-        self.values.threads
-    }
+fn row<'py>(py: Python<'py>, setting: &Setting) -> PyResult<Bound<'py, PyDict>> {
+    let row = PyDict::new(py);
+    row.set_item("name", setting.name)?;
+    row.set_item("flag", format!("--{}", setting.flag()))?;
+    row.set_item("short", setting.short.map(|letter| format!("-{letter}")))?;
+    row.set_item("variable", setting.variable())?;
+    row.set_item("value", setting.describe())?;
+    row.set_item("is_switch", setting.is_switch())?;
+    row.set_item("is_list", setting.is_list())?;
+    row.set_item("words", setting.words())?;
+    row.set_item("unit", setting.unit())?;
+    row.set_item("default", setting.default)?;
+    row.set_item("reason", setting.reason)?;
+    row.set_item("section", setting.section.title())?;
+    row.set_item("placeholder", setting.placeholder)?;
+    row.set_item("help", setting.help)?;
+    row.set_item("details", setting.details)?;
+    row.set_item("since", setting.since)?;
+    row.set_item("reloadable", setting.reloadable)?;
+    row.set_item("gunicorn", setting.equivalents.gunicorn)?;
+    row.set_item("uvicorn", setting.equivalents.uvicorn)?;
+    row.set_item("granian", setting.equivalents.granian)?;
+    let (text, value) = setting.sample;
+    row.set_item("sample", (text, to_python(py, value())?))?;
+    Ok(row)
+}
 
-    /// Whether a request body is collected before a WSGI application is called.
-    #[getter]
-    fn request_buffering(&self) -> bool {
-        self.values.request_buffering
-    }
-
-    /// Which application of a Paste file is served.
-    #[getter]
-    fn paste_name(&self) -> &str {
-        &self.values.paste_name
-    }
-
-    /// `auto`, `on` or `off`.
-    #[getter]
-    fn lifespan(&self) -> &'static str {
-        self.values.lifespan.as_str()
-    }
-
-    /// Seconds that running requests get after a signal to stop.
-    #[getter]
-    fn graceful_timeout(&self) -> f64 {
-        self.values.graceful_timeout.as_secs_f64()
-    }
-
-    /// Whether messages of a level (`error`, `warning`, `info`, `debug`) are written.
-    #[getter]
-    fn log_level(&self) -> &'static str {
-        self.values.log_level.as_str()
+fn to_python(py: Python<'_>, value: Value) -> PyResult<Py<PyAny>> {
+    match value {
+        Value::Bool(value) => value.into_py_any(py),
+        Value::Int(value) => value.into_py_any(py),
+        Value::Float(value) => value.into_py_any(py),
+        Value::Text(value) => value.into_py_any(py),
+        Value::List(value) => value.into_py_any(py),
     }
 }
 

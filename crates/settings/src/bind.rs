@@ -32,6 +32,37 @@ pub enum Bind {
     Fd(i32),
 }
 
+/// One address to listen on, and what is expected of whoever connects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Listen {
+    /// Where.
+    pub address: Bind,
+    /// Every connection begins with a header of the PROXY protocol (`proxy+` before the address).
+    pub proxy_protocol: bool,
+}
+
+/// What stands before the address of a listener behind a proxy that speaks the PROXY protocol.
+const PROXY_PREFIX: &str = "proxy+";
+
+impl FromStr for Listen {
+    type Err = String;
+
+    /// The forms of [`Bind`], each of them after `proxy+` too.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix(PROXY_PREFIX) {
+            Some(address) => Ok(Self { address: address.parse()?, proxy_protocol: true }),
+            None => Ok(Self { address: text.parse()?, proxy_protocol: false }),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.proxy_protocol { PROXY_PREFIX } else { "" })?;
+        self.address.fmt(f)
+    }
+}
+
 impl FromStr for Bind {
     type Err = String;
 
@@ -178,6 +209,20 @@ mod tests {
             assert_eq!(parsed(text).to_string(), text);
         }
         assert_eq!(parsed("8080").to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn every_form_may_stand_behind_proxy() {
+        for text in ["127.0.0.1:80", "[::1]:9000", "unix:/run/y.sock", "fd://0"] {
+            let plain: Listen = text.parse().unwrap();
+            assert_eq!(plain, Listen { address: parsed(text), proxy_protocol: false });
+            let proxied = format!("proxy+{text}");
+            let listen: Listen = proxied.parse().unwrap();
+            assert_eq!(listen, Listen { address: parsed(text), proxy_protocol: true });
+            assert_eq!(listen.to_string(), proxied);
+        }
+        assert!("proxy+".parse::<Listen>().unwrap_err().contains("empty"));
+        assert!("proxy+proxy+:80".parse::<Listen>().is_err());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::kind::Kind;
 use crate::options::{TARGET, command, no_flag_id};
-use crate::registry::{SETTINGS, Setting};
-use crate::settings::{SettingError, Settings};
+use crate::registry::{SETTINGS, Setting, Settings};
+use crate::settings::SettingError;
 
 /// Exit codes that the command line itself leads to; the others belong to who runs the application.
 pub mod exit_code {
@@ -161,7 +161,7 @@ fn given(matches: &ArgMatches, setting: &Setting) -> Result<Option<(String, Vec<
     }
     let values = texts(matches, setting.name, &flag)?;
     Ok(values.map(|values| match values.as_slice() {
-        [one] if !matches!(setting.kind, Kind::Binds(_)) => (format!("{flag} {one}"), values),
+        [one] if !setting.kind.is_list() => (format!("{flag} {one}"), values),
         _ => (flag, values),
     }))
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::kind::Kind;
+use crate::kind::{Kind, words};
 use crate::nearest::nearest;
-use crate::registry::SETTINGS;
-use crate::settings::{SettingError, Settings};
+use crate::registry::{SETTINGS, Settings};
+use crate::settings::SettingError;
 
 impl Settings {
     /// Writes what the environment says over the values. `env` looks up one variable. An empty variable
@@ -19,14 +19,8 @@ impl Settings {
             let Some(text) = value.to_str() else {
                 return Err(SettingError::invalid(&variable, "not valid UTF-8".into()));
             };
-            let texts: Vec<String> = match setting.kind {
-                Kind::Binds(_) => text
-                    .split([',', ' ', '\t', '\n'])
-                    .filter(|part| !part.is_empty())
-                    .map(Into::into)
-                    .collect(),
-                _ => vec![text.into()],
-            };
+            let texts: Vec<String> =
+                if let Kind::Binds(_) = setting.kind { words(text) } else { vec![text.into()] };
             let given = format!("{variable}={text}");
             setting.kind.store(self, &texts).map_err(|reason| SettingError::invalid(&given, reason))?;
         }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::bind::Bind;
-use crate::choices::AccessLog;
+use crate::bind::Listen;
+use crate::log_target::{LogKind, LogTarget};
 use crate::nearest::{did_you_mean, nearest};
-use crate::settings::Settings;
+use crate::registry::Settings;
 use crate::units::{FOREVER, format_duration, format_size, parse_duration, parse_size};
 
 /// A value as it comes from Python. Numbers count seconds and bytes; text is read as on the command line.
@@ -24,8 +24,21 @@ pub enum Value {
     List(Vec<String>),
 }
 
-/// The field of the settings that a row writes.
-type Field<T> = fn(&mut Settings) -> &mut T;
+/// The field of the settings that a row reads and writes.
+pub struct Field<T> {
+    pub(crate) of: fn(&Settings) -> &T,
+    pub(crate) of_mut: fn(&mut Settings) -> &mut T,
+}
+
+impl<T> Field<T> {
+    fn get<'a>(&self, settings: &'a Settings) -> &'a T {
+        (self.of)(settings)
+    }
+
+    fn set(&self, settings: &mut Settings, value: T) {
+        *(self.of_mut)(settings) = value;
+    }
+}
 
 /// The type of a setting, with the field it is kept in and the values that are allowed.
 pub enum Kind {
@@ -52,10 +65,12 @@ pub enum Kind {
     Size(Field<u64>, Off),
     /// A file mode in octal digits, or `umask`.
     Mode(Field<Option<u32>>),
-    /// `-`, a path, or `off`.
-    Output(Field<Option<AccessLog>>),
+    /// Where a log goes.
+    Target(Field<LogTarget>, LogKind),
     /// Addresses; the option may be repeated.
-    Binds(Field<Vec<Bind>>),
+    Binds(Field<Vec<Listen>>),
+    /// Several texts, separated by commas or spaces, with a rule for each; the option may be repeated.
+    List(Field<Vec<String>>, fn(&str) -> Result<String, String>),
 }
 
 /// Whether a duration may be zero.
@@ -80,28 +95,32 @@ impl Kind {
     /// Reads one value, or several where the option may be repeated, and stores it. The error is one clause
     /// without the setting's name.
     pub(crate) fn store(&self, settings: &mut Settings, texts: &[String]) -> Result<(), String> {
-        if let Self::Binds(field) = self {
-            let binds = texts
-                .iter()
-                .map(|text| text.parse().map_err(|reason| format!("'{text}': {reason}")))
-                .collect::<Result<Vec<Bind>, String>>()?;
-            if binds.is_empty() {
-                return Err("an address is needed".into());
+        match (self, texts) {
+            (Self::Binds(field), _) => {
+                let binds: Vec<Listen> = each(texts, str::parse)?;
+                if binds.is_empty() {
+                    return Err("an address is needed".into());
+                }
+                field.set(settings, binds);
+                Ok(())
             }
-            *field(settings) = binds;
-            return Ok(());
+            (Self::List(field, check), _) => {
+                let texts: Vec<String> = texts.iter().flat_map(|text| words(text)).collect();
+                // A word of its own, so that a list which is not empty by default can be emptied as text.
+                let none = matches!(texts.as_slice(), [text] if text.eq_ignore_ascii_case(NONE));
+                field.set(settings, if none { Vec::new() } else { each(&texts, check)? });
+                Ok(())
+            }
+            (_, [text]) => self.store_one(settings, text),
+            _ => Err("takes one value".into()),
         }
-        let [text] = texts else {
-            return Err("takes one value".into());
-        };
-        self.store_one(settings, text)
     }
 
     fn store_one(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
         match self {
             Self::Bool(field, _) => {
                 let value = parse_bool(text).ok_or("neither on nor off")?;
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Choice { words, store, .. } => {
                 if !store(settings, text) {
@@ -111,14 +130,14 @@ impl Kind {
             }
             Self::Text(field, check) => {
                 let value = check(text)?;
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Count(field, allowed) => {
                 let value: usize = parse_whole(text).ok_or("not a whole number")?;
                 if !allowed.contains(&value) {
                     return Err(format!("not between {} and {}", allowed.start(), allowed.end()));
                 }
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Duration(field, zero, off) => {
                 let value = match (is_off(text), off) {
@@ -131,7 +150,7 @@ impl Kind {
                 if value.is_zero() && *zero == Zero::Refused {
                     return Err("must be longer than nothing".into());
                 }
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Buffer(field, least) => {
                 let value = usize::try_from(parse_size(text)?).unwrap_or(usize::MAX);
@@ -139,7 +158,7 @@ impl Kind {
                     let (least, most) = (format_size(*least as u64), format_size(BUFFER_MAX as u64));
                     return Err(format!("not between {least} and {most}"));
                 }
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Size(field, off) => {
                 let value = match (is_off(text), off) {
@@ -148,22 +167,17 @@ impl Kind {
                     (true, Off::Refused) => return Err("cannot be off; write 0 for none".into()),
                     (false, _) => parse_size(text)?,
                 };
-                *field(settings) = value;
+                field.set(settings, value);
             }
             Self::Mode(field) => {
                 let value = parse_mode(text)?;
-                *field(settings) = value;
+                field.set(settings, value);
             }
-            Self::Output(field) => {
-                let value = match text {
-                    "" => return Err("the path is empty; write - for standard output".into()),
-                    _ if is_off(text) => None,
-                    "-" | "on" => Some(AccessLog::Stdout),
-                    path => Some(AccessLog::Path(path.into())),
-                };
-                *field(settings) = value;
+            Self::Target(field, kind) => {
+                let value = LogTarget::parse(text, *kind)?;
+                field.set(settings, value);
             }
-            Self::Binds(_) => return Err("takes a list of addresses".into()),
+            Self::Binds(_) | Self::List(..) => return Err("takes a list".into()),
         }
         Ok(())
     }
@@ -171,9 +185,9 @@ impl Kind {
     /// A Python value as the text that a user would have written for it; `Err` names the types that would do.
     pub(crate) fn texts(&self, value: Value) -> Result<Vec<String>, String> {
         let text = match (self, value) {
-            (Self::Binds(_), Value::List(texts)) => return Ok(texts),
+            (Self::Binds(_) | Self::List(..), Value::List(texts)) => return Ok(texts),
             (_, Value::Text(text)) => text,
-            (Self::Bool(..) | Self::Output(_), Value::Bool(value)) => on_off(value).into(),
+            (Self::Bool(..) | Self::Target(..), Value::Bool(value)) => on_off(value).into(),
             // `False` switches off what can be off.
             (Self::Duration(_, _, Off::Allowed) | Self::Size(_, Off::Allowed), Value::Bool(false)) => {
                 "off".into()
@@ -192,24 +206,57 @@ impl Kind {
     }
 
     /// The value stored, spelled as a user would write it.
-    pub(crate) fn show(&self, settings: &mut Settings) -> String {
+    pub(crate) fn show(&self, settings: &Settings) -> String {
         match self {
-            Self::Bool(field, _) => on_off(*field(settings)).into(),
+            Self::Bool(field, _) => on_off(*field.get(settings)).into(),
             Self::Choice { load, .. } => load(settings).into(),
-            Self::Text(field, _) => field(settings).clone(),
-            Self::Count(field, _) => field(settings).to_string(),
-            Self::Duration(field, ..) => format_duration(*field(settings)),
-            Self::Buffer(field, _) => format_size(*field(settings) as u64),
-            Self::Size(field, _) => format_size(*field(settings)),
-            Self::Mode(field) => match *field(settings) {
+            Self::Text(field, _) => field.get(settings).clone(),
+            Self::Count(field, _) => field.get(settings).to_string(),
+            Self::Duration(field, ..) => format_duration(*field.get(settings)),
+            Self::Buffer(field, _) => format_size(*field.get(settings) as u64),
+            Self::Size(field, _) => format_size(*field.get(settings)),
+            Self::Mode(field) => match *field.get(settings) {
                 Some(mode) => format!("{mode:03o}"),
                 None => "umask".into(),
             },
-            Self::Output(field) => field(settings).as_ref().map_or("off".into(), ToString::to_string),
-            Self::Binds(field) => {
-                let texts: Vec<String> = field(settings).iter().map(ToString::to_string).collect();
-                texts.join(" ")
+            Self::Target(field, _) => field.get(settings).to_string(),
+            Self::Binds(field) => shown(field.get(settings)).join(" "),
+            Self::List(field, _) => match field.get(settings).as_slice() {
+                [] => NONE.into(),
+                texts => texts.join(","),
+            },
+        }
+    }
+
+    /// The value stored, as Python reads it: durations in seconds, sizes in bytes; what is not a number or a
+    /// list is as `show` has it.
+    pub(crate) fn value(&self, settings: &Settings) -> Value {
+        // No size that means something is beyond an i64, so the most it holds stands for `off` there too.
+        let int = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        match self {
+            Self::Bool(field, _) => Value::Bool(*field.get(settings)),
+            Self::Count(field, _) | Self::Buffer(field, _) => int(*field.get(settings) as u64),
+            Self::Size(field, _) => int(*field.get(settings)),
+            Self::Duration(field, ..) => Value::Float(field.get(settings).as_secs_f64()),
+            Self::Binds(field) => Value::List(shown(field.get(settings))),
+            Self::List(field, _) => Value::List(field.get(settings).clone()),
+            Self::Choice { .. } | Self::Text(..) | Self::Mode(_) | Self::Target(..) => {
+                Value::Text(self.show(settings))
             }
+        }
+    }
+
+    /// Whether several values may be given.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self, Self::Binds(_) | Self::List(..))
+    }
+
+    /// What a bare number counts.
+    pub(crate) fn unit(&self) -> Option<&'static str> {
+        match self {
+            Self::Duration(..) => Some("seconds"),
+            Self::Buffer(..) | Self::Size(..) => Some("bytes"),
+            _ => None,
         }
     }
 
@@ -228,8 +275,12 @@ impl Kind {
             Self::Size(_, Off::Allowed) => "size, or `off`".into(),
             Self::Size(_, Off::Refused) => "size".into(),
             Self::Mode(_) => "octal file mode, or `umask`".into(),
-            Self::Output(_) => "`-`, a path, or `off`".into(),
+            Self::Target(_, LogKind::Error) => {
+                "`stderr`, `-`, a path, `syslog[:address]` or `logging`".into()
+            }
+            Self::Target(_, LogKind::Access) => "`-`, `stderr`, a path, `syslog[:address]` or `off`".into(),
             Self::Binds(_) => "addresses".into(),
+            Self::List(..) => "list".into(),
         }
     }
 
@@ -241,8 +292,8 @@ impl Kind {
             Self::Duration(..) => "a number of seconds or a string like \"30s\"",
             Self::Buffer(..) | Self::Size(..) => "a number of bytes or a string like \"64KiB\"",
             Self::Mode(_) => "an integer like 0o660 or a string of octal digits",
-            Self::Output(_) => "a path, \"-\", True or False",
-            Self::Binds(_) => "a list of strings",
+            Self::Target(..) => "a path, \"-\", True or False",
+            Self::Binds(_) | Self::List(..) => "a list of strings",
         }
     }
 }
@@ -250,6 +301,24 @@ impl Kind {
 /// The most that one connection may be told to hold in memory for a head: a slip of the unit should not let a
 /// single client take the machine's memory.
 const BUFFER_MAX: usize = 64 << 20;
+
+/// How an empty list is written where text is asked for.
+const NONE: &str = "none";
+
+/// The parts of a list written as one text.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let separates = |c: char| c == ',' || c.is_ascii_whitespace();
+    text.split(separates).filter(|part| !part.is_empty()).map(Into::into).collect()
+}
+
+/// Each text read by `read`; an error names the text.
+fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    texts.iter().map(|text| read(text).map_err(|reason| format!("'{text}': {reason}"))).collect()
+}
+
+fn shown(binds: &[Listen]) -> Vec<String> {
+    binds.iter().map(ToString::to_string).collect()
+}
 
 fn on_off(value: bool) -> &'static str {
     if value { "on" } else { "off" }

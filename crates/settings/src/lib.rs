@@ -3,11 +3,15 @@
 //!
 //! | file             | what it holds                                                             |
 //! |------------------|---------------------------------------------------------------------------|
-//! | `registry`       | the table: one row per setting                                            |
-//! | `settings`       | the values: plain typed fields, and the one way of writing them           |
+//! | `registry`       | the table: one row per setting, and the struct of their values            |
+//! | `settings`       | reading and writing the values by name                                    |
 //! | `kind`           | what types of setting there are, and how text becomes each of them        |
 //! | `choices`        | the closed sets of words: event loop, interface, log level, …             |
 //! | `bind`           | where to listen                                                           |
+//! | `log_target`     | where a log goes                                                          |
+//! | `access_format`  | what the access log says                                                  |
+//! | `trusted`        | which proxies are believed, and what                                      |
+//! | `text`           | rules of other settings that are text                                     |
 //! | `units`          | durations and sizes as people write them                                  |
 //! | `options`        | the `clap` command made from the table, with its help                     |
 //! | `command_line`   | what a command line means                                                 |
@@ -17,25 +21,31 @@
 
 #![forbid(unsafe_code)]
 
+mod access_format;
 mod bind;
 mod choices;
 mod command_line;
 mod environment;
 mod kind;
+mod log_target;
 mod nearest;
 mod options;
 mod reference;
 mod registry;
 mod settings;
+mod text;
+mod trusted;
 mod units;
 
-pub use bind::Bind;
-pub use choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind, UnderscoreHeaders};
+pub use bind::{Bind, Listen};
+pub use choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFacility, UnderscoreHeaders};
 pub use command_line::{Command, Invocation, Outcome, exit_code, parse};
 pub use environment::warnings as environment_warnings;
 pub use kind::Value;
+pub use log_target::{LogTarget, SyslogAddress};
 pub use nearest::nearest;
 pub use reference::reference;
-pub use registry::{SETTINGS, Section, Setting};
-pub use settings::{SettingError, Settings};
+pub use registry::{Equivalents, SETTINGS, Section, Setting, Settings};
+pub use settings::SettingError;
+pub use trusted::FORWARDED_HEADERS;
 pub use units::FOREVER;

@@ -6,6 +6,7 @@ use clap::builder::OsStr;
 use clap::{Arg, ArgAction};
 
 use crate::kind::Kind;
+use crate::log_target::LogKind;
 use crate::registry::{SETTINGS, Section, Setting};
 
 /// The positional words: the application, or a subcommand and what it needs. Not clap's subcommands, because
@@ -86,10 +87,7 @@ fn options(setting: &'static Setting) -> Vec<Arg> {
             no.action(ArgAction::SetTrue).overrides_with(setting.name).hide(!default_on),
         ];
     }
-    let action = match setting.kind {
-        Kind::Binds(_) => ArgAction::Append,
-        _ => ArgAction::Set,
-    };
+    let action = if setting.kind.is_list() { ArgAction::Append } else { ArgAction::Set };
     let mut arg = base(setting.name.into(), setting.help)
         .long(setting.flag())
         .value_name(setting.placeholder)
@@ -98,7 +96,7 @@ fn options(setting: &'static Setting) -> Vec<Arg> {
     if let Some(short) = setting.short {
         arg = arg.short(short);
     }
-    if let Kind::Output(_) = setting.kind {
+    if let Kind::Target(_, LogKind::Access) = setting.kind {
         arg = arg.num_args(0..=1).default_missing_value(OsStr::from("-"));
     }
     vec![arg]

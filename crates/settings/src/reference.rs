@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use crate::kind::Kind;
+use crate::log_target::LogKind;
 use crate::registry::{SETTINGS, Section, Setting};
 
 const HEAD: &str = "\
-<!-- Made by `cargo xtask generate` from crates/settings/src/registry.rs. Do not edit. -->
+<!-- Made by `cargo xtask generate` from crates/settings/src/registry. Do not edit. -->
 
 # Settings
 
@@ -38,7 +39,7 @@ fn describe(page: &mut String, setting: &Setting) {
     let flag = setting.flag();
     let option = match (&setting.kind, setting.short) {
         (Kind::Bool(..), _) => format!("`--{flag}`, `--no-{flag}`"),
-        (Kind::Output(_), _) => format!("`--{flag} [{}]`", setting.placeholder),
+        (Kind::Target(_, LogKind::Access), _) => format!("`--{flag} [{}]`", setting.placeholder),
         (_, Some(short)) => format!("`-{short}`, `--{flag} {}`", setting.placeholder),
         (_, None) => format!("`--{flag} {}`", setting.placeholder),
     };

@@ -1,76 +1,10 @@
-//! The values: plain typed fields for the rest of the house to read, and the one way in which they are
-//! written.
+//! The values: how they are written and read by name. Their fields are made by the registry.
 
 use std::fmt;
-use std::time::Duration;
 
-use crate::bind::Bind;
-use crate::choices::{AccessLog, Interface, Lifespan, LogLevel, LoopKind, UnderscoreHeaders};
 use crate::kind::Value;
 use crate::nearest::{did_you_mean, nearest};
-use crate::registry::{self, SETTINGS};
-
-/// Every setting with its value. A timeout that is `off` holds [`FOREVER`](crate::FOREVER), a limit that is
-/// `off` holds `u64::MAX`. What each means, and why its default is what it is, stands in the registry.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Addresses to listen on; never empty.
-    pub bind: Vec<Bind>,
-    /// Connections that the kernel may queue for each listener.
-    pub backlog: usize,
-    /// Permission bits of unix sockets; `None` leaves them to the umask.
-    pub unix_mode: Option<u32>,
-    /// Which interface the application speaks.
-    pub interface: Interface,
-    /// Most threads that run a WSGI application.
-    pub threads: usize,
-    /// Whether a request body is collected before a WSGI application is called.
-    pub request_buffering: bool,
-    /// What becomes of request headers with an underscore in their names (WSGI).
-    pub underscore_headers: UnderscoreHeaders,
-    /// Which application of a Paste file is served; never empty.
-    pub paste_name: String,
-    /// Which event loop runs an ASGI application.
-    pub loop_kind: LoopKind,
-    /// Whether that takes part in the lifespan protocol.
-    pub lifespan: Lifespan,
-    /// Prefix under which the application is mounted: empty, or `/prefix` without a slash at its end.
-    pub root_path: String,
-    /// Whether a request's task takes its first step at once (Python 3.12 or later).
-    pub eager_tasks: bool,
-    /// Whether responses say `Server: yett`.
-    pub server_header: bool,
-    /// From the first byte of a request head to its last.
-    pub head_timeout: Duration,
-    /// From the end of a response to the first byte of the next request.
-    pub keep_alive_timeout: Duration,
-    /// Between two arrivals of body bytes that the application waits for.
-    pub body_timeout: Duration,
-    /// How long a client may take nothing of what is ready for it.
-    pub write_timeout: Duration,
-    /// How long running requests may go on after a signal to stop.
-    pub graceful_timeout: Duration,
-    /// Bytes of the request line.
-    pub limit_request_line: usize,
-    /// Bytes of one header field.
-    pub limit_field: usize,
-    /// Bytes of a whole request head.
-    pub limit_head: usize,
-    /// Number of header fields.
-    pub limit_fields: usize,
-    /// Bytes of a request body.
-    pub limit_body: u64,
-    /// Bytes of a chunk-size line with its extensions.
-    pub limit_chunk_line: usize,
-    /// Bytes of a trailer section.
-    pub limit_trailers: usize,
-    /// Bytes of a response that may wait for its client in a temporary file (WSGI).
-    pub response_spool: u64,
-    /// The least important kind of message that is still logged.
-    pub log_level: LogLevel,
-    /// Where one line per request goes; `None` writes none.
-    pub access_log: Option<AccessLog>,
-}
+use crate::registry::{self, SETTINGS, Settings};
 
 impl Default for Settings {
     /// The registry's defaults.
@@ -102,43 +36,13 @@ impl Settings {
 
     /// The value of a setting as a user would write it, or `None` for an unknown name.
     pub fn show(&self, name: &str) -> Option<String> {
-        // The registry has one accessor per field, which hands out `&mut`; reading through a copy keeps it at
-        // one.
-        registry::find(name).map(|setting| setting.kind.show(&mut self.clone()))
+        registry::find(name).map(|setting| setting.kind.show(self))
     }
 
-    /// What the defaults are then written over; never seen outside.
-    fn blank() -> Self {
-        Self {
-            bind: Vec::new(),
-            backlog: 0,
-            unix_mode: None,
-            interface: Interface::Auto,
-            threads: 0,
-            request_buffering: false,
-            underscore_headers: UnderscoreHeaders::Drop,
-            paste_name: String::new(),
-            loop_kind: LoopKind::Auto,
-            lifespan: Lifespan::Auto,
-            root_path: String::new(),
-            eager_tasks: false,
-            server_header: false,
-            head_timeout: Duration::ZERO,
-            keep_alive_timeout: Duration::ZERO,
-            body_timeout: Duration::ZERO,
-            write_timeout: Duration::ZERO,
-            graceful_timeout: Duration::ZERO,
-            limit_request_line: 0,
-            limit_field: 0,
-            limit_head: 0,
-            limit_fields: 0,
-            limit_body: 0,
-            limit_chunk_line: 0,
-            limit_trailers: 0,
-            response_spool: 0,
-            log_level: LogLevel::Error,
-            access_log: None,
-        }
+    /// The value of a setting as Python has it (durations in seconds, sizes in bytes), or `None` for an unknown
+    /// name.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        registry::find(name).map(|setting| setting.kind.value(self))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use yett_settings::{AccessLog, Bind, Command, Invocation, LoopKind, Outcome, environment_warnings, parse};
+use yett_settings::{Bind, Command, Invocation, LogTarget, LoopKind, Outcome, environment_warnings, parse};
 
 fn outcome(args: &[&str]) -> Outcome {
     parse(args.iter().map(OsString::from), |_| None)
@@ -77,21 +77,33 @@ fn an_application_may_be_called_like_a_subcommand() {
 #[test]
 fn bind_may_be_repeated_and_other_options_take_the_last() {
     let invocation = run(&["app", "-b", ":80", "-bfd://3", "--loop", "uvloop", "--loop", "asyncio"]);
-    assert_eq!(invocation.settings.bind, [Bind::Tcp { host: "0.0.0.0".into(), port: 80 }, Bind::Fd(3)]);
+    let binds: Vec<Bind> = invocation.settings.bind.into_iter().map(|listen| listen.address).collect();
+    assert_eq!(binds, [Bind::Tcp { host: "0.0.0.0".into(), port: 80 }, Bind::Fd(3)]);
     assert_eq!(invocation.settings.loop_kind, LoopKind::Asyncio);
     assert!(run(&["app", "--no-server-header", "--server-header"]).settings.server_header);
     assert!(!run(&["app", "--server-header", "--no-server-header"]).settings.server_header);
 }
 
 #[test]
-fn the_access_log_needs_no_path() {
-    assert_eq!(run(&["app", "--access-log"]).settings.access_log, Some(AccessLog::Stdout));
-    assert_eq!(run(&["app", "--access-log", "-", "-b", "80"]).settings.access_log, Some(AccessLog::Stdout));
-    assert_eq!(run(&["app", "--access-log", "-b", "80"]).settings.access_log, Some(AccessLog::Stdout));
-    assert_eq!(
-        run(&["app", "--access-log", "a.log"]).settings.access_log,
-        Some(AccessLog::Path("a.log".into()))
+fn lists_are_separated_by_commas_and_may_be_repeated_and_emptied() {
+    let trusted = |args: &[&str]| run(&[&["app"], args].concat()).settings.trusted_proxies;
+    assert_eq!(trusted(&[]), ["127.0.0.0/8", "::1", "unix"]);
+    let three = ["10.0.0.1", "10.0.0.2", "unix"];
+    assert_eq!(trusted(&["--trusted-proxies", "10.0.0.1,10.0.0.2", "--trusted-proxies", "unix"]), three);
+    assert_eq!(trusted(&["--trusted-proxies", "10.0.0.1, 10.0.0.2 unix"]), three);
+    assert_eq!(trusted(&["--trusted-proxies", "none"]), [""; 0]);
+    refused(
+        &["app", "--forwarded-headers", "X-Forwarded-For,x-forwarded-prot"],
+        "--forwarded-headers: 'x-forwarded-prot': not one of forwarded, x-forwarded-for, ",
     );
+}
+
+#[test]
+fn the_access_log_needs_no_path() {
+    assert_eq!(run(&["app", "--access-log"]).settings.access_log, LogTarget::Stdout);
+    assert_eq!(run(&["app", "--access-log", "-", "-b", "80"]).settings.access_log, LogTarget::Stdout);
+    assert_eq!(run(&["app", "--access-log", "-b", "80"]).settings.access_log, LogTarget::Stdout);
+    assert_eq!(run(&["app", "--access-log", "a.log"]).settings.access_log, LogTarget::Path("a.log".into()));
     refused(&["--access-log", "app:app"], "write `yett app:app --access-log`");
     refused(&["--access-log", "app.py"], "write `yett app.py --access-log`");
 }

@@ -6,39 +6,9 @@ use std::ffi::OsString;
 
 use yett_settings::{Outcome, SETTINGS, Settings, Value, parse};
 
-/// Name, a value other than the default as a user writes it, and the same from Python.
-fn samples() -> Vec<(&'static str, &'static str, Value)> {
-    let text = |text: &str| Value::Text(text.into());
-    vec![
-        ("bind", "[::1]:9000", Value::List(vec!["[::1]:9000".into()])),
-        ("backlog", "100", Value::Int(100)),
-        ("unix_mode", "660", Value::Int(0o660)),
-        ("interface", "wsgi", text("wsgi")),
-        ("threads", "4", Value::Int(4)),
-        ("request_buffering", "off", Value::Bool(false)),
-        ("underscore_headers", "allow", text("allow")),
-        ("paste_name", "other", text("other")),
-        ("loop", "asyncio", text("asyncio")),
-        ("lifespan", "off", text("off")),
-        ("root_path", "/app/", text("/app")),
-        ("eager_tasks", "off", Value::Bool(false)),
-        ("log_level", "debug", text("debug")),
-        ("access_log", "-", Value::Bool(true)),
-        ("server_header", "off", Value::Bool(false)),
-        ("head_timeout", "500ms", Value::Float(0.5)),
-        ("keep_alive_timeout", "5s", Value::Int(5)),
-        ("body_timeout", "off", Value::Bool(false)),
-        ("write_timeout", "1.5m", Value::Int(90)),
-        ("graceful_timeout", "0", Value::Int(0)),
-        ("limit_request_line", "4KiB", Value::Int(4096)),
-        ("limit_field", "4KiB", text("4096")),
-        ("limit_head", "1MiB", Value::Int(1 << 20)),
-        ("limit_fields", "7", Value::Int(7)),
-        ("limit_body", "off", Value::Bool(false)),
-        ("limit_chunk_line", "100", Value::Int(100)),
-        ("limit_trailers", "1k", Value::Int(1024)),
-        ("response_spool", "0", Value::Int(0)),
-    ]
+/// Name, the sample as a user writes it, and the same from Python.
+fn samples() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    SETTINGS.iter().map(|setting| (setting.name, setting.sample.0, setting.sample.1()))
 }
 
 fn parsed(args: &[String], variable: Option<&(String, &str)>) -> Settings {
@@ -52,19 +22,18 @@ fn parsed(args: &[String], variable: Option<&(String, &str)>) -> Settings {
 
 fn option(name: &str, text: &str) -> Vec<String> {
     let flag = name.replace('_', "-");
-    match (name, text) {
-        ("eager_tasks" | "request_buffering" | "server_header", "off") => vec![format!("--no-{flag}")],
-        ("eager_tasks" | "request_buffering" | "server_header", _) => vec![format!("--{flag}")],
-        _ => vec![format!("--{flag}"), text.into()],
+    let is_switch = SETTINGS.iter().any(|setting| setting.name == name && setting.placeholder.is_empty());
+    match (is_switch, text) {
+        (true, "off") => vec![format!("--no-{flag}")],
+        (true, _) => vec![format!("--{flag}")],
+        (false, _) => vec![format!("--{flag}"), text.into()],
     }
 }
 
 #[test]
-fn the_samples_cover_the_registry() {
-    let sampled: BTreeSet<_> = samples().iter().map(|(name, ..)| *name).collect();
-    let known: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
-    assert_eq!(sampled, known);
-    assert_eq!(known.len(), SETTINGS.len(), "a name stands twice in the registry");
+fn no_name_stands_twice_in_the_registry() {
+    let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+    assert_eq!(names.len(), SETTINGS.len());
 }
 
 #[test]
@@ -117,6 +86,26 @@ fn the_option_wins_over_the_variable_and_the_variable_over_the_default() {
 #[test]
 fn an_empty_variable_counts_as_not_set() {
     assert_eq!(parsed(&[], Some(&("YETT_BACKLOG".into(), ""))), Settings::default());
+}
+
+#[test]
+fn every_value_read_by_name_can_be_set_again() {
+    let mut all = Settings::default();
+    for (name, _, value) in samples() {
+        all.set(name, value).unwrap();
+    }
+    for (which, settings) in [("default", Settings::default()), ("sample", all)] {
+        let mut again = settings.clone();
+        for setting in SETTINGS {
+            let value = settings.get(setting.name).unwrap();
+            // The number that stands for `off` is not one that a user may write.
+            if settings.show(setting.name).as_deref() != Some("off") || matches!(value, Value::Bool(_)) {
+                again.set(setting.name, value).unwrap();
+            }
+        }
+        assert_eq!(again, settings, "{which}");
+    }
+    assert_eq!(Settings::default().get("bnid"), None);
 }
 
 #[test]

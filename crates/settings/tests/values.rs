@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use yett_settings::{AccessLog, Bind, FOREVER, SettingError, Settings, Value};
+use yett_settings::{Bind, FOREVER, LogTarget, SettingError, Settings, Value};
 
 fn set(name: &str, value: impl Into<Given>) -> Result<Settings, String> {
     let mut settings = Settings::default();
@@ -61,13 +61,18 @@ fn a_wrong_type_says_which_would_do() {
     refused("loop", Value::List(vec!["auto".into()]), "loop: wrong type; a string is needed");
 }
 
+fn addresses_of(value: impl Into<Given>) -> Vec<Bind> {
+    set("bind", value).unwrap().bind.into_iter().map(|listen| listen.address).collect()
+}
+
 #[test]
 fn addresses() {
     let both = Value::List(vec!["localhost:0".into(), "unix:/run/y.sock".into()]);
     let expected = vec![Bind::Tcp { host: "localhost".into(), port: 0 }, Bind::Unix("/run/y.sock".into())];
-    assert_eq!(set("bind", both).unwrap().bind, expected);
-    assert_eq!(set("bind", "fd://3").unwrap().bind, [Bind::Fd(3)]);
-    assert_eq!(set("bind", Value::Int(80)).unwrap().bind, [Bind::Tcp { host: "127.0.0.1".into(), port: 80 }]);
+    assert_eq!(addresses_of(both), expected);
+    assert_eq!(addresses_of("fd://3"), [Bind::Fd(3)]);
+    assert_eq!(addresses_of(Value::Int(80)), [Bind::Tcp { host: "127.0.0.1".into(), port: 80 }]);
+    assert!(set("bind", "proxy+fd://3").unwrap().bind[0].proxy_protocol);
     refused("bind", Value::List(vec![]), "bind: an address is needed");
     let wrong = "bind=\"::1\": '::1': an IPv6 address stands in brackets: [::1]:8000";
     refused("bind", "::1", wrong);
@@ -125,9 +130,9 @@ fn modes() {
 
 #[test]
 fn access_logs() {
-    assert_eq!(set("access_log", "-").unwrap().access_log, Some(AccessLog::Stdout));
-    assert_eq!(set("access_log", "/log/a b").unwrap().access_log, Some(AccessLog::Path("/log/a b".into())));
-    assert_eq!(set("access_log", Value::Bool(false)).unwrap().access_log, None);
+    assert_eq!(set("access_log", "-").unwrap().access_log, LogTarget::Stdout);
+    assert_eq!(set("access_log", "/log/a b").unwrap().access_log, LogTarget::Path("/log/a b".into()));
+    assert_eq!(set("access_log", Value::Bool(false)).unwrap().access_log, LogTarget::Off);
     refused("access_log", "", "access_log=\"\": the path is empty; write - for standard output");
 }
 

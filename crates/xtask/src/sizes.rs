@@ -6,9 +6,6 @@ use crate::finding::{Finding, Severity};
 const ADVISED: usize = 400;
 const MOST: usize = 800;
 
-/// Files that are one table: splitting them would only make their reader search.
-const TABLES: &[&str] = &["crates/settings/src/registry.rs"];
-
 /// Folders in which a long file is a long list of cases.
 const EXEMPT: &[&str] = &["tests", "fuzz"];
 
@@ -34,7 +31,7 @@ pub fn check(path: &str, text: &str) -> Option<Finding> {
 }
 
 fn is_exempt(path: &str) -> bool {
-    TABLES.contains(&path) || path.split('/').any(|folder| EXEMPT.contains(&folder))
+    path.split('/').any(|folder| EXEMPT.contains(&folder))
 }
 
 #[cfg(test)]
@@ -55,9 +52,8 @@ mod tests {
     }
 
     #[test]
-    fn tests_tables_and_other_files_may_be_long() {
-        for path in ["tests/http1/test_a.py", "crates/proto/tests/a.rs", "fuzz/a.rs", TABLES[0], "Cargo.lock"]
-        {
+    fn tests_and_other_files_may_be_long() {
+        for path in ["tests/http1/test_a.py", "crates/proto/tests/a.rs", "fuzz/a.rs", "Cargo.lock"] {
             assert_eq!(severity(path, 5000), None, "{path}");
         }
         assert_eq!(severity("crates/proto/src/tests.rs", 801), Some(Severity::Broken));
