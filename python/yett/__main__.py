@@ -7,10 +7,20 @@ from . import _core
 
 def main() -> int:
     """Carry out the command line; the exit code (see docs/exit-codes.md)."""
-    invocation = _core.parse_command_line(sys.argv[1:])
+    arguments = sys.argv[1:]
+    loaded = None
+    if path := _core.config_file(arguments):
+        from . import command, config  # for reading Python, which most command lines do without
+
+        loaded = config.read(path)
+        if loaded is None:
+            return command.WRONG_USAGE
+    invocation = _core.parse_command_line(arguments, (path, loaded.values) if path and loaded else None)
     if invocation.settings is None:
         (sys.stderr if invocation.to_stderr else sys.stdout).write(invocation.text)
         return invocation.code
+    for note in loaded.notes if loaded else ():
+        _core.write_log("warning", note)
     from . import command
 
     return command.carry_out(invocation)

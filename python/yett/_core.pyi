@@ -29,14 +29,18 @@ def registry() -> list[dict[str, Any]]: ...
 
 @final
 class Invocation:
-    command: Literal["run", "demo", "print"]
+    command: Literal["run", "check", "demo", "print"]
     target: str | None
     settings: Settings | None
     text: str
     to_stderr: bool
     code: int
 
-def parse_command_line(arguments: Sequence[str | os.PathLike[str]]) -> Invocation: ...
+def config_file(arguments: Sequence[str | os.PathLike[str]]) -> str | None: ...
+def parse_command_line(
+    arguments: Sequence[str | os.PathLike[str]],
+    values: tuple[str, Sequence[tuple[str, Any, int]]] | None = None,
+) -> Invocation: ...
 def check_access_log(settings: Settings) -> None: ...
 
 @final

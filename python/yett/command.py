@@ -16,32 +16,37 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def carry_out(invocation: Invocation) -> int:
-    """Serve as asked; the exit code."""
-    target = "yett.demo:app" if invocation.command == "demo" else invocation.target
+    """Serve, or check, as asked; the exit code."""
     assert invocation.settings is not None  # the caller has printed what has none
     try:
-        server.serve(target, invocation.settings, own_process=True)
+        if invocation.command == "check":
+            from .check import check  # which serving does without
+
+            assert invocation.target is not None  # as for `run`
+            check(invocation.target, invocation.settings)
+        else:
+            target = "yett.demo:app" if invocation.command == "demo" else invocation.target
+            server.serve(target, invocation.settings, own_process=True)
     except TargetError as error:
-        if error.traceback:
-            sys.stderr.write(error.traceback.rstrip("\n") + "\n\n")
-        return _fail(NO_APPLICATION, error.message, error.hint)
+        return fail(NO_APPLICATION, error.message, error.hint, error.traceback)
     except LifespanError as error:
-        if error.traceback:
-            sys.stderr.write(error.traceback.rstrip("\n") + "\n\n")
-        return _fail(STARTUP_FAILED, error.message)
+        return fail(STARTUP_FAILED, error.message, traceback=error.traceback)
     except server.AccessLogError as error:
-        return _fail(WRONG_USAGE, error.strerror or str(error))
+        return fail(WRONG_USAGE, error.strerror or str(error))
     except ThreadsError as error:
-        return _fail(WRONG_USAGE, error.message, error.hint)
+        return fail(WRONG_USAGE, error.message, error.hint)
     except server.ListenError as error:
-        return _fail(CANNOT_LISTEN, error.message, error.hint)
+        return fail(CANNOT_LISTEN, error.message, error.hint)
     except KeyboardInterrupt:
         # Before the signals are watched: while the application was being imported.
         return INTERRUPTED
     return OK
 
 
-def _fail(code: int, message: str, hint: str | None = None) -> int:
+def fail(code: int, message: str, hint: str | None = None, traceback: str | None = None) -> int:
+    """Tell a person what went wrong, and what to do about it; the exit code again."""
+    if traceback:
+        sys.stderr.write(traceback.rstrip("\n") + "\n\n")
     sys.stderr.write(f"yett: error: {message}\n")
     if hint:
         sys.stderr.write(f"       {hint}\n")

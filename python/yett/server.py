@@ -30,10 +30,7 @@ def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> N
     threads that the application has left at work.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
-    try:
-        _core.check_access_log(settings)
-    except OSError as error:
-        raise AccessLogError(error.errno, error.strerror) from None
+    check_logs(settings)
     listeners = open_listeners(settings)
 
     def started() -> None:
@@ -82,6 +79,14 @@ def _stop_signals() -> Iterator[_core.StopSignals]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def check_logs(settings: _core.Settings) -> None:
+    """Make sure that the logs can be written. Raises `AccessLogError`."""
+    try:
+        _core.check_access_log(settings)
+    except OSError as error:
+        raise AccessLogError(error.errno, error.strerror) from None
 
 
 def open_listeners(settings: _core.Settings) -> list[_core.Listener]:

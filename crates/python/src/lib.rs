@@ -54,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<listeners::Listener>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(settings::registry, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::config_file, module)?)?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;
     module.add_function(wrap_pyfunction!(access_log::check_access_log, module)?)?;

@@ -6,7 +6,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
-use yett_settings::{Command, Outcome, SETTINGS, Setting, SettingError, Value};
+use yett_settings::{Command, FileValues, Outcome, SETTINGS, Setting, SettingError, Sources, Value};
 
 use crate::log;
 
@@ -18,20 +18,24 @@ pub struct Settings {
 
 #[pymethods]
 impl Settings {
-    /// The defaults, with the given ones set: the names and values of the command line, checked in the same way.
+    /// The defaults, with the given ones set: the names and values of the command line, checked in the same way. An
+    /// error has a line for each mistake.
     #[new]
     #[pyo3(signature = (**settings))]
     fn new(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut values = yett_settings::Settings::default();
+        let mut errors = Vec::new();
         for (name, value) in settings.into_iter().flat_map(|settings| settings.iter()) {
             let name: String = name.extract()?;
-            if value.is_none() {
-                continue;
+            if !value.is_none() {
+                errors.extend(values.set(&name, convert(&name, &value)?).err());
             }
-            values.set(&name, convert(&name, &value)?).map_err(|error| match error {
-                SettingError::Unknown { .. } => PyTypeError::new_err(error.to_string()),
-                SettingError::Invalid { .. } => PyValueError::new_err(error.to_string()),
-            })?;
+        }
+        if !errors.is_empty() {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            let unknown = errors.iter().any(|error| matches!(error, SettingError::Unknown { .. }));
+            let text = lines.join("\n");
+            return Err(if unknown { PyTypeError::new_err(text) } else { PyValueError::new_err(text) });
         }
         log::set_level(values.log_level);
         Ok(Self { values })
@@ -115,11 +119,11 @@ fn convert(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
 /// What a command line asks for.
 #[pyclass(frozen, module = "yett._core", get_all)]
 pub struct Invocation {
-    /// `run`, `demo`, or `print`.
+    /// `run`, `check`, `demo`, or `print`.
     command: &'static str,
-    /// The application's target, for `run`.
+    /// The application's target, for `run` and `check`.
     target: Option<String>,
-    /// For `run` and `demo`.
+    /// For all but `print`.
     settings: Option<Py<Settings>>,
     /// For `print`: what, where to, and the exit code.
     text: String,
@@ -127,10 +131,35 @@ pub struct Invocation {
     code: i32,
 }
 
-/// Reads the command line (without the program's name) and the environment.
+/// The Python file that the command line (without the program's name) or the environment names as configuration.
 #[pyfunction]
-pub fn parse_command_line(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<Invocation> {
-    let outcome = yett_settings::parse(arguments, |name| std::env::var_os(name));
+pub fn config_file(arguments: Vec<OsString>) -> Option<String> {
+    yett_settings::config_file(arguments, &|name| std::env::var_os(name))
+}
+
+/// A path, and a name, a value and a line for each setting that was read from there.
+type GivenValues<'py> = (String, Vec<(String, Bound<'py, PyAny>, usize)>);
+
+/// Reads the command line (without the program's name), the environment, and the files of settings. `values` is what
+/// the file says that `config_file` has named.
+///
+/// # Errors
+/// `TypeError` if one of the values is of a type that no setting has.
+#[pyfunction]
+#[pyo3(signature = (arguments, values = None))]
+pub fn parse_command_line(
+    py: Python<'_>,
+    arguments: Vec<OsString>,
+    values: Option<GivenValues<'_>>,
+) -> PyResult<Invocation> {
+    let values = values.map(|(path, values)| {
+        let converted = values
+            .into_iter()
+            .map(|(name, value, line)| convert(&name, &value).map(|value| (name, value, line)))
+            .collect::<PyResult<_>>()?;
+        PyResult::Ok(FileValues { path, values: converted })
+    });
+    let outcome = yett_settings::parse(arguments, Sources::of_process(values.transpose()?));
     Ok(match outcome {
         Outcome::Print { text, code, to_stderr } => {
             Invocation { command: "print", target: None, settings: None, text, to_stderr, code }
@@ -142,6 +171,7 @@ pub fn parse_command_line(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<
             }
             let (command, target) = match invocation.command {
                 Command::Run { target } => ("run", Some(target)),
+                Command::Check { target } => ("check", Some(target)),
                 Command::Demo => ("demo", None),
             };
             let settings = Some(Py::new(py, Settings { values: invocation.settings })?);

@@ -1,15 +1,21 @@
-//! What a command line means: a command to carry out, a text to print, or a mistake to explain.
+//! What a command line means: a command to carry out, a text to print, or mistakes to explain.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{MAIN_SEPARATOR, Path};
 
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::kind::Kind;
-use crate::options::{TARGET, command, no_flag_id};
-use crate::registry::{SETTINGS, Setting, Settings};
-use crate::settings::SettingError;
+use crate::effective;
+use crate::layers::environment::{CONFIG_VARIABLE, text_of};
+use crate::layers::files::{FileValues, OWN_FILE, PROJECT_FILE, is_python};
+use crate::layers::flags::texts;
+use crate::layers::{Layers, Origin};
+use crate::mistake::{Mistake, told};
+use crate::nearest::did_you_mean;
+use crate::options::{CONFIG, JSON, TARGET, command};
+use crate::registry::Settings;
 
 /// Exit codes that the command line itself leads to; the others belong to who runs the application.
 pub mod exit_code {
@@ -25,6 +31,11 @@ pub enum Command {
     /// Serve the application named by `target`: `module:attribute`, `module:factory()`,
     /// `file.py[:attribute]`, or a Paste file, `file.ini[#name]`.
     Run {
+        /// As given.
+        target: String,
+    },
+    /// Load that application, and do no more.
+    Check {
         /// As given.
         target: String,
     },
@@ -59,88 +70,194 @@ pub enum Outcome {
     },
 }
 
-/// Reads the arguments (without the program's name) over the environment over the defaults.
-pub fn parse<I>(args: I, env: impl Fn(&str) -> Option<OsString>) -> Outcome
+/// What is looked at beside the arguments.
+pub struct Sources<'a> {
+    /// One variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The content of a file; relative paths are as seen from the current directory.
+    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// What the file that [`config_file`] has named says.
+    pub values: Option<FileValues>,
+}
+
+impl Sources<'_> {
+    /// Those of this process.
+    pub fn of_process(values: Option<FileValues>) -> Self {
+        Self { variable: &|name| std::env::var_os(name), read: &|path| std::fs::read(path), values }
+    }
+
+    /// Nothing but the arguments.
+    pub fn none() -> Self {
+        Self { variable: &|_| None, read: &|_| Err(io::ErrorKind::NotFound.into()), values: None }
+    }
+}
+
+/// Reads the arguments (without the program's name) over the environment over files over the defaults.
+pub fn parse<I>(args: I, sources: Sources<'_>) -> Outcome
 where
     I: IntoIterator<Item = OsString>,
 {
-    let matches = match command().try_get_matches_from(args) {
-        Ok(matches) => matches,
-        Err(error) => return from_clap(&error),
+    let (matches, mut mistakes) = match taken_apart(args.into_iter().collect()) {
+        Ok(taken) => taken,
+        Err(outcome) => return *outcome,
     };
-    match invocation(&matches, env) {
-        Ok(invocation) => Outcome::Run(invocation),
-        Err(usage) => usage.into_outcome(),
+    let wanted = match wanted(&matches) {
+        Ok(wanted) => wanted,
+        // After an option that is not known, nobody can tell which words are its values.
+        Err(_) if !mistakes.is_empty() => Wanted::Config(None),
+        Err(mistake) => {
+            mistakes.push(mistake);
+            Wanted::Config(None)
+        }
+    };
+    let shows = matches!(wanted, Wanted::Config(_));
+    if matches.get_flag(JSON) && !shows {
+        mistakes.push(Mistake::with_hint("--json goes with `yett config`", "leave it out"));
+    }
+    let mut layers = Layers::default();
+    match config_path(&matches, sources.variable) {
+        Ok(path) => read_files(&mut layers, path.as_deref(), &sources.read, sources.values),
+        Err(mistake) => mistakes.push(mistake),
+    }
+    layers.read_environment(sources.variable);
+    layers.read_flags(&matches);
+    if let Wanted::Run(Some(target)) | Wanted::Check(Some(target)) | Wanted::Config(Some(target)) = &wanted {
+        layers.name_app(target, Origin::Flag(TARGET.into()));
+    }
+    let (effective, more) = layers.resolve();
+    mistakes.extend(more);
+    let command = match (wanted, &effective.app) {
+        (Wanted::Config(_), _) if mistakes.is_empty() => {
+            let as_json = matches.get_flag(JSON);
+            let text = if as_json { effective::json(&effective) } else { effective::table(&effective) };
+            return Outcome::Print { text, code: exit_code::OK, to_stderr: false };
+        }
+        (Wanted::Demo | Wanted::Config(_), _) => Command::Demo,
+        (Wanted::Run(_), Some((target, _))) => Command::Run { target: target.clone() },
+        (Wanted::Check(_), Some((target, _))) => Command::Check { target: target.clone() },
+        (Wanted::Run(_) | Wanted::Check(_), None) => {
+            mistakes.push(no_application(&matches));
+            Command::Demo
+        }
+    };
+    if mistakes.is_empty() {
+        Outcome::Run(Invocation { command, settings: effective.settings })
+    } else {
+        told(&mistakes)
     }
 }
 
-/// Why the command line cannot be carried out, and what to do about it.
-struct Usage {
-    message: String,
-    hint: String,
+/// The Python file that `--config` or `YETT_CONFIG` names, for the caller to run: what it says goes into
+/// [`Sources::values`]. None if another kind of file is named, or nothing that can be understood.
+pub fn config_file<I>(args: I, variable: &dyn Fn(&str) -> Option<OsString>) -> Option<String>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let (matches, _) = taken_apart(args.into_iter().collect()).ok()?;
+    config_path(&matches, variable).ok().flatten().filter(|path| is_python(path))
 }
 
-/// What most mistakes are followed by.
-const SEE_HELP: &str = "`yett --help` lists every option";
-
-impl Usage {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into() }
-    }
-
-    fn into_outcome(self) -> Outcome {
-        let text = format!("yett: error: {}\n       {}\n", self.message, self.hint);
-        Outcome::Print { text, code: exit_code::USAGE, to_stderr: true }
+/// What clap makes of the arguments, without those that it refuses, and why it does. `Err` for help and version,
+/// which win over everything.
+fn taken_apart(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<Mistake>), Box<Outcome>> {
+    let mut mistakes = Vec::new();
+    loop {
+        let error = match command().try_get_matches_from(&args) {
+            Ok(matches) => return Ok((matches, mistakes)),
+            Err(error) => error,
+        };
+        if let ErrorKind::DisplayHelp | ErrorKind::DisplayVersion = error.kind() {
+            let text = tidy(&error.render().to_string());
+            return Err(Box::new(Outcome::Print { text, code: exit_code::OK, to_stderr: false }));
+        }
+        mistakes.push(refused(&error));
+        // clap stops at the first mistake. Without what it was about, it comes to the next.
+        let culprit = context(&error, ContextKind::InvalidArg);
+        let culprit = culprit.split_whitespace().next().unwrap_or_default();
+        match args.iter().position(|arg| !culprit.is_empty() && is_option(arg, culprit)) {
+            Some(position) => drop(args.remove(position)),
+            None if args.is_empty() => return Err(Box::new(told(&mistakes))),
+            None => args.clear(),
+        }
     }
 }
 
-impl From<SettingError> for Usage {
-    fn from(error: SettingError) -> Self {
-        Self::new(error.to_string(), SEE_HELP)
+/// Whether an argument is the option of this name, with or without a value behind an equals sign.
+fn is_option(arg: &OsString, name: &str) -> bool {
+    let rest = arg.to_str().and_then(|arg| arg.strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+}
+
+/// The file that takes the place of `yett.toml`.
+fn config_path(
+    matches: &ArgMatches,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Option<String>, Mistake> {
+    match texts(matches, CONFIG, "--config")?.and_then(|mut paths| paths.pop()) {
+        Some(path) if path.is_empty() => Err(Mistake::new("--config: the path is empty")),
+        Some(path) => Ok(Some(path)),
+        None => text_of(CONFIG_VARIABLE, variable),
     }
 }
 
-fn invocation(matches: &ArgMatches, env: impl Fn(&str) -> Option<OsString>) -> Result<Invocation, Usage> {
+fn read_files(
+    layers: &mut Layers,
+    named: Option<&str>,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    values: Option<FileValues>,
+) {
+    if named != Some(PROJECT_FILE) {
+        layers.read_file(PROJECT_FILE, false, read);
+    }
+    match (named, values) {
+        (_, Some(values)) => layers.read_values(values),
+        (Some(path), None) => layers.read_file(path, true, read),
+        (None, None) => layers.read_file(OWN_FILE, false, read),
+    }
+}
+
+/// What the words of the command line ask for, with the application as far as they name one.
+enum Wanted {
+    Run(Option<String>),
+    Check(Option<String>),
+    Config(Option<String>),
+    Demo,
+}
+
+/// `[run|check|config] [APP]` or `demo`.
+fn wanted(matches: &ArgMatches) -> Result<Wanted, Mistake> {
     let words = texts(matches, TARGET, "APP")?.unwrap_or_default();
-    let access_log = texts(matches, "access_log", "--access-log")?;
-    let command = chosen(&words, access_log.as_deref())?;
-    let mut settings = Settings::default();
-    settings.apply_environment(env)?;
-    for setting in SETTINGS {
-        if let Some((given, values)) = given(matches, setting)? {
-            let stored = setting.kind.store(&mut settings, &values);
-            stored.map_err(|reason| SettingError::invalid(&given, reason))?;
-        }
+    let mut rest = words.iter();
+    let first = rest.next().map_or("", String::as_str);
+    let (make, target): (fn(Option<String>) -> Wanted, _) = match first {
+        "demo" => (|_| Wanted::Demo, None),
+        "run" => (Wanted::Run, rest.next()),
+        "check" => (Wanted::Check, rest.next()),
+        "config" => (Wanted::Config, rest.next()),
+        _ => (Wanted::Run, words.first()),
+    };
+    if let Some(extra) = rest.next() {
+        return Err(Mistake::new(format!("unexpected argument '{extra}' after '{first}'")));
     }
-    Ok(Invocation { command, settings })
+    if target.is_some_and(String::is_empty) {
+        return Err(Mistake::with_hint(
+            "the application's name is empty",
+            "name it like `yett module:attribute`",
+        ));
+    }
+    Ok(make(target.cloned()))
 }
 
-/// `APP`, `run APP` or `demo`.
-fn chosen(words: &[String], access_log: Option<&[String]>) -> Result<Command, Usage> {
-    let target = match words {
-        [demo] if demo == "demo" => return Ok(Command::Demo),
-        [run, target] if run == "run" => target,
-        [target] if target != "run" => target,
-        [] | [_] => {
-            let hint = match access_log {
-                // `yett --access-log app:app`: the option took the application for its path.
-                Some([path]) if looks_like_target(path) => {
-                    format!("--access-log took '{path}' for its path; write `yett {path} --access-log`")
-                }
-                _ => "name it like `yett module:attribute`, or try `yett demo`".into(),
-            };
-            return Err(Usage::new("no application given", hint));
+fn no_application(matches: &ArgMatches) -> Mistake {
+    let access_log = texts(matches, "access_log", "--access-log").ok().flatten();
+    let hint = match access_log.as_deref() {
+        // `yett --access-log app:app`: the option took the application for its path.
+        Some([path]) if looks_like_target(path) => {
+            format!("--access-log took '{path}' for its path; write `yett {path} --access-log`")
         }
-        [first, rest @ ..] => {
-            let extra = if first == "run" { rest.last() } else { rest.first() };
-            let extra = extra.map_or("", String::as_str);
-            return Err(Usage::new(format!("unexpected argument '{extra}' after '{first}'"), SEE_HELP));
-        }
+        _ => "name it like `yett module:attribute`, or as app in yett.toml, or try `yett demo`".into(),
     };
-    if target.is_empty() {
-        return Err(Usage::new("the application's name is empty", "name it like `yett module:attribute`"));
-    }
-    Ok(Command::Run { target: target.clone() })
+    Mistake::with_hint("no application given", hint)
 }
 
 fn looks_like_target(text: &str) -> bool {
@@ -148,65 +265,30 @@ fn looks_like_target(text: &str) -> bool {
         || Path::new(text).extension().is_some_and(|e| e == "py" || e == "ini")
 }
 
-/// What was given for a setting: the spelling for messages, and its value or values.
-fn given(matches: &ArgMatches, setting: &Setting) -> Result<Option<(String, Vec<String>)>, Usage> {
-    let flag = format!("--{}", setting.flag());
-    if let Kind::Bool(..) = setting.kind {
-        let no_flag = no_flag_id(setting);
-        return Ok(match (matches.get_flag(setting.name), matches.get_flag(&no_flag)) {
-            (true, _) => Some((flag, vec!["on".into()])),
-            (_, true) => Some((format!("--{no_flag}"), vec!["off".into()])),
-            _ => None,
-        });
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned().unwrap_or_default(),
+        _ => String::new(),
     }
-    let values = texts(matches, setting.name, &flag)?;
-    Ok(values.map(|values| match values.as_slice() {
-        [one] if !setting.kind.is_list() => (format!("{flag} {one}"), values),
-        _ => (flag, values),
-    }))
 }
 
-fn texts(matches: &ArgMatches, id: &str, shown: &str) -> Result<Option<Vec<String>>, Usage> {
-    let Some(values) = matches.get_many::<OsString>(id) else {
-        return Ok(None);
-    };
-    let text = |value: &OsString| match value.to_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(Usage::new(format!("{shown} {}: not valid UTF-8", value.display()), SEE_HELP)),
-    };
-    values.map(text).collect::<Result<_, _>>().map(Some)
-}
-
-/// clap's own results: help, version, and mistakes in our words.
-fn from_clap(error: &clap::Error) -> Outcome {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
-        _ => None,
-    };
-    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+/// clap's mistakes in our words.
+fn refused(error: &clap::Error) -> Mistake {
+    let argument = context(error, ContextKind::InvalidArg);
     match error.kind() {
-        ErrorKind::DisplayHelp => {
-            Outcome::Print { text: tidy(&error.render().to_string()), code: exit_code::OK, to_stderr: false }
-        }
-        ErrorKind::DisplayVersion => {
-            Outcome::Print { text: error.render().to_string(), code: exit_code::OK, to_stderr: false }
-        }
         ErrorKind::UnknownArgument => {
-            let advice = context(ContextKind::SuggestedArg)
-                .map(|flag| format!(" (did you mean '{flag}'?)"))
-                .unwrap_or_default();
-            Usage::new(format!("unknown option '{argument}'{advice}"), SEE_HELP).into_outcome()
+            let near = context(error, ContextKind::SuggestedArg);
+            let advice = did_you_mean(Some(near.as_str()).filter(|near| !near.is_empty()));
+            Mistake::new(format!("unknown option '{argument}'{advice}"))
         }
-        ErrorKind::InvalidValue
-            if context(ContextKind::InvalidValue).is_none_or(|value| value.is_empty()) =>
-        {
-            Usage::new(format!("a value is missing: {argument}"), SEE_HELP).into_outcome()
+        ErrorKind::InvalidValue if context(error, ContextKind::InvalidValue).is_empty() => {
+            Mistake::new(format!("a value is missing: {argument}"))
         }
         _ => {
             let text = error.render().to_string();
             let line = text.lines().next().unwrap_or_default();
-            Usage::new(line.strip_prefix("error: ").unwrap_or(line), SEE_HELP).into_outcome()
+            Mistake::new(line.strip_prefix("error: ").unwrap_or(line))
         }
     }
 }

@@ -24,6 +24,27 @@ pub enum Value {
     List(Vec<String>),
 }
 
+/// Whose words for types a message uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// Options and variables, which are text.
+    Text,
+    /// TOML.
+    Toml,
+    /// Python.
+    Python,
+}
+
+impl Value {
+    /// The setting and the value as they were given, as far as a line holds them: `backlog="x"`.
+    pub(crate) fn given(&self, name: &str) -> String {
+        match self {
+            Self::Text(text) => format!("{name}={text:?}"),
+            _ => name.to_owned(),
+        }
+    }
+}
+
 /// The field of the settings that a row reads and writes.
 pub struct Field<T> {
     pub(crate) of: fn(&Settings) -> &T,
@@ -182,8 +203,8 @@ impl Kind {
         Ok(())
     }
 
-    /// A Python value as the text that a user would have written for it; `Err` names the types that would do.
-    pub(crate) fn texts(&self, value: Value) -> Result<Vec<String>, String> {
+    /// A value as the text that a user would have written for it; `Err` names the types that would do.
+    pub(crate) fn texts(&self, value: Value, language: Language) -> Result<Vec<String>, String> {
         let text = match (self, value) {
             (Self::Binds(_) | Self::List(..), Value::List(texts)) => return Ok(texts),
             (_, Value::Text(text)) => text,
@@ -200,7 +221,7 @@ impl Kind {
             // Python's 0o660 arrives as the number 432.
             (Self::Mode(_), Value::Int(number)) => format!("{number:o}"),
             (Self::Binds(_), Value::Int(port)) => port.to_string(),
-            _ => return Err(format!("wrong type; {} is needed", self.python_type())),
+            _ => return Err(format!("wrong type; {} is needed", self.type_needed(language))),
         };
         Ok(vec![text])
     }
@@ -284,16 +305,20 @@ impl Kind {
         }
     }
 
-    fn python_type(&self) -> &'static str {
+    fn type_needed(&self, language: Language) -> &'static str {
+        let python = language == Language::Python;
         match self {
-            Self::Bool(..) => "True or False",
+            Self::Bool(..) if python => "True or False",
+            Self::Bool(..) => "true or false",
             Self::Choice { .. } | Self::Text(..) => "a string",
             Self::Count(..) => "an integer",
             Self::Duration(..) => "a number of seconds or a string like \"30s\"",
             Self::Buffer(..) | Self::Size(..) => "a number of bytes or a string like \"64KiB\"",
             Self::Mode(_) => "an integer like 0o660 or a string of octal digits",
-            Self::Target(..) => "a path, \"-\", True or False",
-            Self::Binds(_) | Self::List(..) => "a list of strings",
+            Self::Target(..) if python => "a path, \"-\", True or False",
+            Self::Target(..) => "a path, \"-\", true or false",
+            Self::Binds(_) | Self::List(..) if python => "a list of strings",
+            Self::Binds(_) | Self::List(..) => "an array of strings",
         }
     }
 }

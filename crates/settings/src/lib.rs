@@ -1,5 +1,5 @@
-//! One registry of settings, and everything that is made from it: command line, environment variables, help,
-//! the reference page, and `yett.run(…, name=value)` from Python.
+//! One registry of settings, and everything that is made from it: command line, environment variables, files,
+//! help, the reference page, and `yett.run(…, name=value)` from Python.
 //!
 //! | file             | what it holds                                                             |
 //! |------------------|---------------------------------------------------------------------------|
@@ -15,7 +15,9 @@
 //! | `units`          | durations and sizes as people write them                                  |
 //! | `options`        | the `clap` command made from the table, with its help                     |
 //! | `command_line`   | what a command line means                                                 |
-//! | `environment`    | the `YETT_…` variables made from the table                                |
+//! | `layers`         | what options, variables and files say, and what it comes to               |
+//! | `effective`      | what it comes to, for `yett config`                                       |
+//! | `mistake`        | what is wrong with it, and how a person is told                           |
 //! | `nearest`        | "did you mean …?"                                                         |
 //! | `reference`      | `docs/settings.md`                                                        |
 
@@ -25,9 +27,11 @@ mod access_format;
 mod bind;
 mod choices;
 mod command_line;
-mod environment;
+mod effective;
 mod kind;
+mod layers;
 mod log_target;
+mod mistake;
 mod nearest;
 mod options;
 mod reference;
@@ -39,11 +43,14 @@ mod units;
 
 pub use bind::{Bind, Listen};
 pub use choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFacility, UnderscoreHeaders};
-pub use command_line::{Command, Invocation, Outcome, exit_code, parse};
-pub use environment::warnings as environment_warnings;
+pub use command_line::{Command, Invocation, Outcome, Sources, config_file, exit_code, parse};
 pub use kind::Value;
+pub use layers::environment::warnings as environment_warnings;
+pub use layers::files::FileValues;
+pub use layers::{Effective, Origin, Origins};
 pub use log_target::{LogTarget, SyslogAddress};
 pub use nearest::nearest;
+pub use options::{USAGE, command};
 pub use reference::reference;
 pub use registry::{Equivalents, SETTINGS, Section, Setting, Settings};
 pub use settings::SettingError;

@@ -12,9 +12,16 @@ use crate::registry::{SETTINGS, Section, Setting};
 /// The positional words: the application, or a subcommand and what it needs. Not clap's subcommands, because
 /// options may stand before the application, and an application may be called anything.
 pub(crate) const TARGET: &str = "APP";
+/// The option that names a file of settings.
+pub(crate) const CONFIG: &str = "config";
+/// The option of `yett config`.
+pub(crate) const JSON: &str = "json";
 
-const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
-                     yett demo [OPTIONS]      serve the built-in showcase";
+/// The ways of calling `yett`: one a line, with what it means after two blanks or more.
+pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
+                     yett demo [OPTIONS]      serve the built-in showcase\n       \
+                     yett check [APP]         check settings and application, without serving\n       \
+                     yett config [APP]        print the settings, and where each came from";
 
 const ABOUT: &str = "Yett, an application server for Python.\n\n\
     APP is module:attribute, module:factory(), path/to/file.py[:attribute], or a Paste file (*.ini).";
@@ -25,14 +32,18 @@ const AFTER_LONG: &str = "\
 Durations are written like 30s, 500ms, 1.5m or 2h; a bare number counts seconds. Sizes are
 written like 4096, 64KiB or 1GiB.
 
-An option on the command line wins over its YETT_ variable, which wins over the default.
+An option on the command line wins over its YETT_ variable, which wins over yett.toml (or the
+file that --config names), which wins over [tool.yett] in pyproject.toml, which wins over the
+default. Files are looked for in the current directory. YETT_APP, or app in a file, names the
+application where the command line does not.
 
 Exit codes: 0 stopped as asked; 1 an error of Yett's own; 2 wrong usage; 3 the application
 failed to start up; 4 the application cannot be loaded; 5 cannot listen; 128+N ended at once
 by a second signal N.";
 
-/// The whole command line.
-pub(crate) fn command() -> clap::Command {
+/// The whole command line: every option of every command. The application, or a command and what it needs, are
+/// positional words (`APP`), hidden in help.
+pub fn command() -> clap::Command {
     let mut command = clap::Command::new("yett")
         .no_binary_name(true)
         .disable_help_flag(true)
@@ -51,6 +62,25 @@ pub(crate) fn command() -> clap::Command {
     }
     command
         .next_help_heading("General")
+        .arg(
+            Arg::new(CONFIG)
+                .short('c')
+                .long("config")
+                .value_name("PATH")
+                .value_parser(clap::value_parser!(OsString))
+                .help("Settings file [yett.toml]")
+                .long_help(
+                    "Settings file in place of yett.toml; a gunicorn.conf.py is understood as well.\n\
+                     [default: yett.toml] [env: YETT_CONFIG]",
+                ),
+        )
+        .arg(
+            Arg::new(JSON)
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Let `yett config` print JSON")
+                .hide_short_help(true),
+        )
         .arg(
             Arg::new("help")
                 .short('h')

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::kind::Value;
+use crate::kind::{Language, Value};
 use crate::nearest::{did_you_mean, nearest};
 use crate::registry::{self, SETTINGS, Settings};
 
@@ -26,11 +26,11 @@ impl Settings {
             let known = nearest(name, SETTINGS.iter().map(|setting| setting.name));
             return Err(SettingError::Unknown { name: name.into(), nearest: known });
         };
-        let shown = match &value {
-            Value::Text(text) => format!("{name}={text:?}"),
-            _ => name.to_owned(),
-        };
-        let texts = setting.kind.texts(value).map_err(|reason| SettingError::invalid(&shown, reason))?;
+        let shown = value.given(name);
+        let texts = setting
+            .kind
+            .texts(value, Language::Python)
+            .map_err(|reason| SettingError::invalid(&shown, reason))?;
         setting.kind.store(self, &texts).map_err(|reason| SettingError::invalid(&shown, reason))
     }
 

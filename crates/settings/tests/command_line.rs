@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use yett_settings::{Bind, Command, Invocation, LogTarget, LoopKind, Outcome, environment_warnings, parse};
+use yett_settings::{
+    Bind, Command, Invocation, LogTarget, LoopKind, Outcome, Sources, environment_warnings, parse,
+};
 
 fn outcome(args: &[&str]) -> Outcome {
-    parse(args.iter().map(OsString::from), |_| None)
+    parse(args.iter().map(OsString::from), Sources::none())
 }
 
 #[track_caller]
@@ -138,17 +140,21 @@ fn what_is_missing_or_too_much_is_named() {
 fn text_that_is_not_utf_8_is_refused() {
     let strange = OsString::from_vec(b"\xff".to_vec());
     let app = OsString::from("app");
-    assert!(refused_by(parse([strange.clone()], |_| None)).contains("not valid UTF-8"));
+    assert!(refused_by(parse([strange.clone()], Sources::none())).contains("not valid UTF-8"));
     let args = [app.clone(), "--root-path".into(), strange.clone()];
-    assert!(refused_by(parse(args, |_| None)).contains("--root-path \u{fffd}: not valid UTF-8"));
+    assert!(refused_by(parse(args, Sources::none())).contains("--root-path \u{fffd}: not valid UTF-8"));
     let env = |name: &str| (name == "YETT_LOOP").then(|| strange.clone());
-    assert!(refused_by(parse([app], env)).contains("YETT_LOOP: not valid UTF-8"));
+    assert!(
+        refused_by(parse([app], Sources { variable: &env, ..Sources::none() }))
+            .contains("YETT_LOOP: not valid UTF-8")
+    );
 }
 
 #[test]
 fn the_environment_is_read_and_its_mistakes_are_named() {
     let with = |name: &'static str, value: &'static str| {
-        parse([OsString::from("app")], move |asked: &str| (asked == name).then(|| value.into()))
+        let variable = move |asked: &str| (asked == name).then(|| value.into());
+        parse([OsString::from("app")], Sources { variable: &variable, ..Sources::none() })
     };
     let Outcome::Run(invocation) = with("YETT_BIND", "127.0.0.1:1, unix:/a fd://4,") else { panic!() };
     let shown: Vec<String> = invocation.settings.bind.iter().map(ToString::to_string).collect();

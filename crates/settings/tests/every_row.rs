@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use yett_settings::{Outcome, SETTINGS, Settings, Value, parse};
+use yett_settings::{Outcome, SETTINGS, Settings, Sources, Value, parse};
 
 /// Name, the sample as a user writes it, and the same from Python.
 fn samples() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
@@ -14,7 +14,7 @@ fn samples() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
 fn parsed(args: &[String], variable: Option<&(String, &str)>) -> Settings {
     let args = ["app:app".to_owned()].into_iter().chain(args.iter().cloned()).map(OsString::from);
     let env = |name: &str| variable.filter(|(n, _)| n == name).map(|(_, value)| value.into());
-    match parse(args, env) {
+    match parse(args, Sources { variable: &env, ..Sources::none() }) {
         Outcome::Run(invocation) => invocation.settings,
         Outcome::Print { text, .. } => panic!("{text}"),
     }

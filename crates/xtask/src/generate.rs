@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use yett_settings::Outcome;
+use yett_settings::{Outcome, Sources};
 
 /// Path and text of every file that is made.
 fn files() -> [(&'static str, String); 3] {
@@ -16,7 +16,7 @@ fn files() -> [(&'static str, String); 3] {
 }
 
 fn help(flag: &str) -> String {
-    match yett_settings::parse([OsString::from(flag)], |_| None) {
+    match yett_settings::parse([OsString::from(flag)], Sources::none()) {
         Outcome::Print { text, .. } => text,
         Outcome::Run(_) => String::new(),
     }

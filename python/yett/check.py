@@ -1,0 +1,25 @@
+"""``yett check``: what can be known to be wrong before anything is served."""
+
+import sys
+
+from . import _core, server
+from .threads import wait_for_threads
+
+_SPOKEN = {"asgi": "an ASGI", "wsgi": "a WSGI"}
+
+
+def check(target: str, settings: _core.Settings) -> None:
+    """Load the application as for serving it, without listening and without its start-up, and say that it is well.
+
+    Raises what `server.serve` raises before it listens.
+    """
+    server.check_logs(settings)
+    interface = server.load(target, settings).interface
+    if interface == "asgi":
+        from .loops import new_loop
+
+        new_loop(settings.loop).close()
+    sys.stdout.write(f"OK: {target} is {_SPOKEN[interface]} application; the settings are valid\n")
+    sys.stdout.flush()
+    # What the application has started while it was imported is not waited for.
+    wait_for_threads(0)
