@@ -31,7 +31,7 @@ pub(crate) fn table(effective: &Effective) -> String {
 }
 
 /// One object: `app` (or null), and `settings` by name, each with its `value` as a file of settings may have it
-/// (durations in seconds, sizes in bytes, `false` for off), its `text` as a person writes it, the layer it came
+/// (durations in seconds, sizes in bytes, `false` for one that is off), its `text` as a person writes it, the layer it came
 /// `from`, and `where` in it.
 pub(crate) fn json(effective: &Effective) -> String {
     let app = match &effective.app {
@@ -43,8 +43,9 @@ pub(crate) fn json(effective: &Effective) -> String {
         .map(|setting| {
             let text = effective.settings.show(setting.name).unwrap_or_default();
             let value = match effective.settings.get(setting.name) {
-                Some(value) if text != "off" => value,
-                _ => Value::Bool(false),
+                // A number too large to mean something stands for it.
+                Some(Value::Int(_) | Value::Float(_)) if text == "off" => Value::Bool(false),
+                value => value.unwrap_or(Value::Bool(false)),
             };
             format!(
                 "    \"{}\": {{\"value\": {}, \"text\": {}, {}}}",

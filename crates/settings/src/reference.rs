@@ -11,16 +11,39 @@ const HEAD: &str = "\
 
 # Settings
 
-Every setting can be given in three ways; the first one found wins:
+Every setting has one name and can be given in five places; the first that has it wins:
 
-1. an option: `yett app:app --head-timeout 5s`, or from Python: `yett.run(\"app:app\", head_timeout=5)`;
+1. an option: `yett app:app --head-timeout 5s`;
 2. a variable: `YETT_HEAD_TIMEOUT=5s` (an empty one counts as not set);
-3. the default.
+3. `yett.toml` in the current directory, or the file that `--config PATH` or `YETT_CONFIG` names: `head_timeout = \"5s\"`;
+4. `pyproject.toml` in the current directory, under `[tool.yett]`: `head_timeout = \"5s\"`;
+5. the default.
+
+Files are not looked for in other directories. Only a file that somebody names must be there. `--config gunicorn.conf.py`
+is understood as well. `yett config` prints what all of it comes to, and where each value came from (`--json` for
+programs); `yett check` also loads the application, without serving it.
+
+```toml
+# yett.toml
+app = \"module:app\"                 # then `yett` alone serves it; YETT_APP says the same
+bind = [\"127.0.0.1:8000\", \"unix:/run/app.sock\"]
+head_timeout = \"5s\"                # or 5, or 5.0
+limit_body = \"10MiB\"               # or 10485760
+keep_alive_timeout = \"off\"         # or false
+server_header = false
+```
+
+From Python, `yett.run(\"app:app\", head_timeout=5)` takes the same names over the defaults; it looks at neither
+variables nor files.
 
 A **duration** is written like `30s`, `500ms`, `1.5m` or `2h`; a bare number counts seconds; a week is the most. A
-**size** is written like `4096`, `64KiB`, `10MB` or `1GiB`; `K`, `M` and `G` count in 1024s, as `KiB` does. An unknown
-option or a wrong value ends the program with [exit code](exit-codes.md) 2 and a message that names the nearest right
-one.
+**size** is written like `4096`, `64KiB`, `10MB` or `1GiB`; `K`, `M` and `G` count in 1024s, as `KiB` does. A **list** is
+an array in a file; elsewhere its parts are separated by commas or spaces, and an option may be repeated (`bind` as an
+option takes one address each time).
+
+Whatever is wrong, in whichever place and even where another place wins, ends the program with
+[exit code](exit-codes.md) 2 and a line for each mistake: the file and line, variable or option, what was expected, and
+the nearest right name.
 ";
 
 /// The whole page.
