@@ -153,7 +153,13 @@ pub fn config_file<I>(args: I, variable: &dyn Fn(&str) -> Option<OsString>) -> O
 where
     I: IntoIterator<Item = OsString>,
 {
-    let (matches, _) = taken_apart(args.into_iter().collect()).ok()?;
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Most command lines name none, and taking one apart twice would cost every start.
+    let words = args.iter().cloned().chain(variable(CONFIG_VARIABLE));
+    if !words.into_iter().any(|word| word.to_string_lossy().ends_with(".py")) {
+        return None;
+    }
+    let (matches, _) = taken_apart(args).ok()?;
     config_path(&matches, variable).ok().flatten().filter(|path| is_python(path))
 }
 
@@ -182,10 +188,18 @@ fn taken_apart(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<Mistake>), Bo
     }
 }
 
-/// Whether an argument is the option of this name, with or without a value behind an equals sign.
+/// Whether an argument is the option of this name, with or without a value behind an equals sign, or holds it among
+/// other letters.
 fn is_option(arg: &OsString, name: &str) -> bool {
-    let rest = arg.to_str().and_then(|arg| arg.strip_prefix(name));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    let Some(arg) = arg.to_str() else { return false };
+    let letter = name.strip_prefix('-').filter(|letter| letter.chars().count() == 1);
+    match (arg.strip_prefix(name), letter) {
+        (Some(rest), _) if rest.is_empty() || rest.starts_with('=') => true,
+        (_, Some(letter)) => {
+            arg.starts_with('-') && !arg.starts_with("--") && arg.get(1..).is_some_and(|a| a.contains(letter))
+        }
+        _ => false,
+    }
 }
 
 /// The file that takes the place of `yett.toml`.
