@@ -180,18 +180,31 @@ fn taken_apart(mut args: Vec<OsString>) -> Result<(ArgMatches, Vec<Mistake>), Bo
         // clap stops at the first mistake. Without what it was about, it comes to the next.
         let culprit = context(&error, ContextKind::InvalidArg);
         let culprit = culprit.split_whitespace().next().unwrap_or_default();
-        match args.iter().position(|arg| !culprit.is_empty() && is_option(arg, culprit)) {
+        let names = [Some(culprit.to_owned()), short_of(culprit)];
+        let is_culprit = |arg: &OsString| names.iter().flatten().any(|name| is_option(arg, name));
+        let before = args.len();
+        match args.iter().position(is_culprit) {
             Some(position) => drop(args.remove(position)),
-            None if args.is_empty() => return Err(Box::new(told(&mistakes))),
-            None => args.clear(),
+            None => args.retain(|arg| !arg.as_encoded_bytes().starts_with(b"-")),
+        }
+        if args.len() == before {
+            return Err(Box::new(told(&mistakes)));
         }
     }
+}
+
+/// The one-letter name of an option, with its dash.
+fn short_of(name: &str) -> Option<String> {
+    let command = command();
+    let mut options = command.get_arguments();
+    let option = options.find(|option| option.get_long() == name.strip_prefix("--"))?;
+    option.get_short().map(|letter| format!("-{letter}"))
 }
 
 /// Whether an argument is the option of this name, with or without a value behind an equals sign, or holds it among
 /// other letters.
 fn is_option(arg: &OsString, name: &str) -> bool {
-    let Some(arg) = arg.to_str() else { return false };
+    let Some(arg) = arg.to_str().filter(|_| !name.is_empty()) else { return false };
     let letter = name.strip_prefix('-').filter(|letter| letter.chars().count() == 1);
     match (arg.strip_prefix(name), letter) {
         (Some(rest), _) if rest.is_empty() || rest.starts_with('=') => true,

@@ -115,6 +115,8 @@ fn mistakes_are_named_with_the_nearest_right_name() {
     refused(&["app", "--bnd", "x"], "unknown option '--bnd' (did you mean '--bind'?)");
     refused(&["app", "--head-timout=1"], "(did you mean '--head-timeout'?)");
     refused(&["app", "-w", "4"], "unknown option '-w'");
+    refused(&["app", "-b"], "a value is missing: --bind <ADDR>");
+    refused(&["app", "-c"], "a value is missing: --config <PATH>");
     refused(&["app", "-zb"], "unknown option '-z'");
     refused(&["app", "--no-eager-tasks", "-zé"], "unknown option '-z'");
     refused(

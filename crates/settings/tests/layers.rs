@@ -205,6 +205,21 @@ fn all_mistakes_are_told_together() {
 }
 
 #[test]
+fn tables_are_refused_with_what_to_write_instead() {
+    let own = world().file("yett.toml", "[tool.yett]\nbacklog = 1\n");
+    let advice = "settings stand in this file without [tool.yett]";
+    assert_eq!(own.mistakes(&["app"]), [format!("yett.toml:1: there is no table 'tool'; {advice}")]);
+    let project = world().file("pyproject.toml", "[project]\n[tool.yett.limits]\nbody = 1\n");
+    let advice = "settings stand side by side, like head_timeout = \"5s\"";
+    assert_eq!(
+        project.mistakes(&["app"]),
+        [format!("pyproject.toml:2: there is no table 'limits'; {advice}")]
+    );
+    let dotted = world().file("yett.toml", "backlog = 1\nlimit.body = 1\n");
+    assert_eq!(dotted.mistakes(&["app"]), [format!("yett.toml:2: there is no table 'limit'; {advice}")]);
+}
+
+#[test]
 fn wrong_toml_is_told_with_its_lines() {
     let mistakes = world().file("yett.toml", "backlog = 1\nthreads = \n\nbind = [\"a\"\n").mistakes(&["app"]);
     assert!(mistakes.iter().all(|line| line.contains(": not valid TOML: ")), "{mistakes:?}");
