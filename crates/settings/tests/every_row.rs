@@ -98,7 +98,6 @@ fn every_source_gives_the_same_value() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Whatever text a row is given: every source takes it for the same value, or every one refuses it.
     #[test]
