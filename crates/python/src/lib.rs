@@ -4,7 +4,7 @@
 //! |---|---|
 //! | How is an ASGI application served? | `asgi` |
 //! | How is a WSGI application served? | `wsgi` |
-//! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`), `options` (for gateways) |
+//! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`), `options` (for gateways), `elsewhere` (other servers' options) |
 //! | How are addresses opened, and what if that fails? | `listeners` |
 //! | How does the process learn that it is to stop? | `signals` |
 //! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
@@ -16,6 +16,7 @@ mod asgi;
 mod block_cache;
 mod civil;
 mod common_names;
+mod elsewhere;
 mod ffi;
 mod listeners;
 mod log;
@@ -54,6 +55,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<listeners::Listener>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(settings::registry, module)?)?;
+    module.add_function(wrap_pyfunction!(elsewhere::elsewhere, module)?)?;
     module.add_function(wrap_pyfunction!(settings::config_file, module)?)?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;

@@ -20,14 +20,18 @@
 //! | `mistake`        | what is wrong with it, and how a person is told                           |
 //! | `nearest`        | "did you mean …?"                                                         |
 //! | `reference`      | `docs/settings.md`                                                        |
+//! | `elsewhere`      | options of other servers that no setting corresponds to, and why          |
+//! | `coming_from`    | `docs/coming-from.md`                                                     |
 
 #![forbid(unsafe_code)]
 
 mod access_format;
 mod bind;
 mod choices;
+mod coming_from;
 mod command_line;
 mod effective;
+mod elsewhere;
 mod kind;
 mod layers;
 mod log_target;
@@ -43,7 +47,9 @@ mod units;
 
 pub use bind::{Bind, Listen};
 pub use choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFacility, UnderscoreHeaders};
+pub use coming_from::coming_from;
 pub use command_line::{Command, Invocation, Outcome, Sources, config_file, exit_code, parse};
+pub use elsewhere::{Peer, Unmatched};
 pub use kind::Value;
 pub use layers::environment::warnings as environment_warnings;
 pub use layers::files::FileValues;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::coming_from::quoted;
+use crate::elsewhere::Peer;
 use crate::kind::Kind;
 use crate::log_target::LogKind;
 use crate::registry::{SETTINGS, Section, Setting};
@@ -79,6 +81,15 @@ fn describe(page: &mut String, setting: &Setting) {
         page,
         format_args!("* Value: {}\n* Default: {default}. {}\n", setting.kind.describe(), setting.reason),
     );
+    let elsewhere: Vec<String> = Peer::ALL
+        .iter()
+        .map(|&peer| (peer.title(), setting.equivalents.of(peer)))
+        .filter(|(_, options)| !options.is_empty())
+        .map(|(title, options)| format!("{title} {}", quoted(options)))
+        .collect();
+    if !elsewhere.is_empty() {
+        push(page, format_args!("* Elsewhere: {}\n", elsewhere.join("; ")));
+    }
 }
 
 fn push(page: &mut String, text: std::fmt::Arguments<'_>) {

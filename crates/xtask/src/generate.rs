@@ -7,9 +7,10 @@ use std::path::Path;
 use yett_settings::{Outcome, Sources};
 
 /// Path and text of every file that is made.
-fn files() -> [(&'static str, String); 3] {
+fn files() -> [(&'static str, String); 4] {
     [
         ("docs/settings.md", yett_settings::reference()),
+        ("docs/coming-from.md", yett_settings::coming_from()),
         ("crates/settings/tests/help/short.txt", help("-h")),
         ("crates/settings/tests/help/long.txt", help("--help")),
     ]

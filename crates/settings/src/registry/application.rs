@@ -12,6 +12,11 @@ macro_rules! application {
         help: "Interface of the application: auto, asgi, wsgi",
         details: "`auto` looks at the application, and says so where it cannot tell; ASGI 2 applications are \
                   adapted.",
+        equivalents: Equivalents {
+            gunicorn: &["worker_class"],
+            uvicorn: &["--interface"],
+            granian: &["--interface"],
+        },
         sample: ("wsgi", || Value::Text("wsgi".into())),
     }
 
@@ -27,6 +32,11 @@ macro_rules! application {
         help: "Most threads that run the application (WSGI)",
         details: "Only as many of them take requests as the application's own waiting calls for. With 1 no two \
                   requests run at the same time, which an application that is not thread-safe needs.",
+        equivalents: Equivalents {
+            gunicorn: &["threads"],
+            granian: &["--blocking-threads"],
+            ..NO_EQUIVALENTS
+        },
         sample: ("4", || Value::Int(4)),
     }
 
@@ -50,6 +60,7 @@ macro_rules! application {
         help: "Request headers with _ in their names (WSGI): drop, allow",
         details: "`allow` hands them to the application; then nothing in front may rely on a header whose name \
                   has a hyphen.",
+        equivalents: Equivalents { gunicorn: &["header_map"], ..NO_EQUIVALENTS },
         sample: ("allow", || Value::Text("allow".into())),
     }
 
@@ -71,6 +82,7 @@ macro_rules! application {
         placeholder: "NAME",
         help: "Event loop (ASGI): auto, asyncio, uvloop",
         details: "`auto` takes uvloop if it is installed, asyncio otherwise.",
+        equivalents: Equivalents { gunicorn: &["asgi_loop"], uvicorn: &["--loop"], granian: &["--loop"] },
         sample: ("asyncio", || Value::Text("asyncio".into())),
     }
 
@@ -82,6 +94,7 @@ macro_rules! application {
         help: "Lifespan protocol (ASGI): auto, on, off",
         details: "`auto` offers it and serves without it if the application raises before it answers; `on` \
                   demands it; `off` never offers it.",
+        equivalents: Equivalents { gunicorn: &["asgi_lifespan"], uvicorn: &["--lifespan"], ..NO_EQUIVALENTS },
         sample: ("off", || Value::Text("off".into())),
     }
 
@@ -92,6 +105,11 @@ macro_rules! application {
         placeholder: "PATH",
         help: "Prefix under which a proxy serves the application",
         details: "The `root_path` of ASGI and the `SCRIPT_NAME` of WSGI. It starts with a slash; slashes at its end are dropped.",
+        equivalents: Equivalents {
+            gunicorn: &["root_path"],
+            uvicorn: &["--root-path"],
+            granian: &["--url-path-prefix"],
+        },
         sample: ("/app/", || Value::Text("/app".into())),
     }
 

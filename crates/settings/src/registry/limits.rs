@@ -10,6 +10,7 @@ macro_rules! limits {
         placeholder: "SIZE",
         help: "Request line (414 above it)",
         reloadable: true,
+        equivalents: Equivalents { gunicorn: &["limit_request_line"], ..NO_EQUIVALENTS },
         sample: ("4KiB", || Value::Int(4096)),
     }
 
@@ -21,6 +22,7 @@ macro_rules! limits {
         placeholder: "SIZE",
         help: "One header field (431 above it)",
         reloadable: true,
+        equivalents: Equivalents { gunicorn: &["limit_request_field_size"], ..NO_EQUIVALENTS },
         sample: ("4KiB", || Value::Text("4096".into())),
     }
 
@@ -31,6 +33,11 @@ macro_rules! limits {
         placeholder: "SIZE",
         help: "Whole request head (431 above it)",
         reloadable: true,
+        equivalents: Equivalents {
+            uvicorn: &["--h11-max-incomplete-event-size"],
+            granian: &["--http1-buffer-size"],
+            ..NO_EQUIVALENTS
+        },
         sample: ("1MiB", || Value::Int(1 << 20)),
     }
 
@@ -41,6 +48,7 @@ macro_rules! limits {
         placeholder: "N",
         help: "Number of header fields (431 above it)",
         reloadable: true,
+        equivalents: Equivalents { gunicorn: &["limit_request_fields"], ..NO_EQUIVALENTS },
         sample: ("7", || Value::Int(7)),
     }
 

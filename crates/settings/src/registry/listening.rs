@@ -16,6 +16,11 @@ macro_rules! listening {
                   takes any free port. With `proxy+` before it, as in `proxy+:8000`, every connection must begin \
                   with a header of the PROXY protocol, which tells of the client. In the environment, several addresses are separated by commas or \
                   spaces.",
+        equivalents: Equivalents {
+            gunicorn: &["bind", "proxy_protocol"],
+            uvicorn: &["--host", "--port", "--uds", "--fd"],
+            granian: &["--host", "--port", "--uds"],
+        },
         sample: ("[::1]:9000", || Value::List(vec!["[::1]:9000".into()])),
     }
 
@@ -26,6 +31,7 @@ macro_rules! listening {
                  is less.",
         placeholder: "N",
         help: "Connections that the kernel may queue for each address",
+        equivalents: Equivalents { gunicorn: &["backlog"], uvicorn: &["--backlog"], granian: &["--backlog"] },
         sample: ("100", || Value::Int(100)),
     }
 
@@ -37,6 +43,7 @@ macro_rules! listening {
         help: "File mode of unix sockets, like 660",
         details: "Three octal digits. Whoever may write to the socket may send requests. `umask` leaves the \
                   mode to the process's umask.",
+        equivalents: Equivalents { gunicorn: &["umask"], granian: &["--uds-permissions"], ..NO_EQUIVALENTS },
         sample: ("660", || Value::Int(0o660)),
     }
 

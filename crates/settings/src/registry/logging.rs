@@ -11,6 +11,11 @@ macro_rules! logging {
         help: "Least message shown: error, warning, info, debug",
         details: "`debug` also tells why each refused request was refused.",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["loglevel"],
+            uvicorn: &["--log-level"],
+            granian: &["--log-level"],
+        },
         sample: ("debug", || Value::Text("debug".into())),
     }
 
@@ -35,6 +40,7 @@ macro_rules! logging {
                   server that takes UDP. `logging` hands messages to Python's `logging` as the application has \
                   set it up, under the name `yett`.",
         reloadable: true,
+        equivalents: Equivalents { gunicorn: &["errorlog", "syslog", "syslog_addr"], ..NO_EQUIVALENTS },
         sample: ("syslog:127.0.0.1:514", || Value::Text("syslog:127.0.0.1:514".into())),
     }
 
@@ -46,6 +52,11 @@ macro_rules! logging {
         help: "One line per request to: -, stderr, PATH, syslog, off",
         details: "The option alone means `-`, which is standard output. `syslog` as for the error log.",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["accesslog", "disable_redirect_access_to_syslog"],
+            uvicorn: &["--access-log"],
+            granian: &["--access-log"],
+        },
         sample: ("-", || Value::Bool(true)),
     }
 
@@ -57,6 +68,11 @@ macro_rules! logging {
         help: "What the access log says about a request",
         details: "`common` is the common log format, then the duration in seconds.",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["access_log_format"],
+            granian: &["--access-log-fmt"],
+            ..NO_EQUIVALENTS
+        },
         sample: ("combined", || Value::Text("combined".into())),
     }
 
@@ -68,6 +84,7 @@ macro_rules! logging {
         help: "Facility of messages to syslog, like daemon or local0",
         details: "",
         reloadable: true,
+        equivalents: Equivalents { gunicorn: &["syslog_facility"], ..NO_EQUIVALENTS },
         sample: ("local7", || Value::Text("local7".into())),
     }
 

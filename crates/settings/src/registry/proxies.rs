@@ -14,6 +14,11 @@ macro_rules! proxies {
                   changes client address, scheme, host and prefix; from anyone else it changes nothing. `unix` \
                   is every unix socket, `*` everybody, `none` nobody.",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["forwarded_allow_ips", "proxy_allow_ips"],
+            uvicorn: &["--proxy-headers", "--forwarded-allow-ips"],
+            ..NO_EQUIVALENTS
+        },
         sample: ("10.0.0.0/8,unix", || Value::List(vec!["10.0.0.0/8".into(), "unix".into()])),
     }
 

@@ -9,6 +9,7 @@ macro_rules! responses {
         reason: "RFC 9110 §10.2.4 has it for finding out who has a problem; it names no version.",
         help: "Add `Server: yett` to responses that have no Server field",
         reloadable: true,
+        equivalents: Equivalents { uvicorn: &["--server-header"], ..NO_EQUIVALENTS },
         sample: ("off", || Value::Bool(false)),
     }
 

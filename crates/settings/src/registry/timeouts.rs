@@ -12,6 +12,7 @@ macro_rules! timeouts {
         help: "From the first byte of a request head to its last",
         details: "Afterwards the answer is 408. It cannot be off.",
         reloadable: true,
+        equivalents: Equivalents { granian: &["--http1-header-read-timeout"], ..NO_EQUIVALENTS },
         sample: ("500ms", || Value::Float(0.5)),
     }
 
@@ -23,6 +24,11 @@ macro_rules! timeouts {
         placeholder: "DURATION",
         help: "How long an idle connection is kept for the next request",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["keepalive"],
+            uvicorn: &["--timeout-keep-alive"],
+            ..NO_EQUIVALENTS
+        },
         sample: ("5s", || Value::Int(5)),
     }
 
@@ -58,6 +64,11 @@ macro_rules! timeouts {
         help: "How long running requests may go on after SIGTERM or SIGINT",
         details: "A second signal ends the server at once.",
         reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["graceful_timeout"],
+            uvicorn: &["--timeout-graceful-shutdown"],
+            granian: &["--workers-kill-timeout"],
+        },
         sample: ("0", || Value::Int(0)),
     }
 
