@@ -51,16 +51,18 @@ async def serve_until(
     loop = asyncio.get_running_loop()
     lifespan = Lifespan(application, settings.lifespan)
     await _unless_stopped(lifespan.startup(), stop)
-    if not stop.is_set():
-        server = _core.Server(application, loop, listeners, settings, lifespan.state, lifespan.context)
-        server.start()
-        started()
-        try:
-            await stop.wait()
-            await _drain(server, settings.graceful_timeout)
-        finally:
-            server.close()
-    await lifespan.shutdown(settings.graceful_timeout)
+    try:
+        if not stop.is_set():
+            server = _core.Server(application, loop, listeners, settings, lifespan.state, lifespan.context)
+            server.start()
+            try:
+                started()
+                await stop.wait()
+                await _drain(server, settings.graceful_timeout)
+            finally:
+                server.close()
+    finally:
+        await lifespan.shutdown(settings.graceful_timeout)
 
 
 async def _unless_stopped(startup: Any, stop: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ import sys
 from . import server
 from ._core import Invocation
 from .errors import LifespanError, TargetError
+from .hooks import HookError, Hooks
 from .wsgi import ThreadsError
 
 OK = 0
@@ -15,8 +16,8 @@ CANNOT_LISTEN = 5
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
-def carry_out(invocation: Invocation) -> int:
-    """Serve, or check, as asked; the exit code."""
+def carry_out(invocation: Invocation, hooks: Hooks | None = None) -> int:
+    """Serve, calling ``hooks``, or check, as asked; the exit code."""
     assert invocation.settings is not None  # the caller has printed what has none
     try:
         if invocation.command == "check":
@@ -26,10 +27,12 @@ def carry_out(invocation: Invocation) -> int:
             check(invocation.target, invocation.settings)
         else:
             target = "yett.demo:app" if invocation.command == "demo" else invocation.target
-            server.serve(target, invocation.settings, own_process=True)
+            server.serve(target, invocation.settings, own_process=True, hooks=hooks)
     except TargetError as error:
         return fail(NO_APPLICATION, error.message, error.hint, error.traceback)
     except LifespanError as error:
+        return fail(STARTUP_FAILED, error.message, traceback=error.traceback)
+    except HookError as error:
         return fail(STARTUP_FAILED, error.message, traceback=error.traceback)
     except server.AccessLogError as error:
         return fail(WRONG_USAGE, error.strerror or str(error))

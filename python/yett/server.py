@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _core, importer, interface, wsgi
+from .hooks import Hooks
 from .threads import wait_for_threads
 
 
@@ -23,39 +24,51 @@ class AccessLogError(OSError):
     """The access log cannot be opened (exit code 2)."""
 
 
-def serve(app: Any, settings: _core.Settings, *, own_process: bool = False) -> None:
+def serve(
+    app: Any, settings: _core.Settings, *, own_process: bool = False, hooks: Hooks | None = None
+) -> None:
     """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM.
 
     ``own_process``: the process exists for serving. It says where it serves, and does not wait without a limit for
-    threads that the application has left at work.
+    threads that the application has left at work. ``hooks`` are called at the turns of its life. Raises `HookError`.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
     check_logs(settings)
-    listeners = open_listeners(settings)
+    _serve(app, settings, own_process, hooks or Hooks())
 
-    def started() -> None:
-        if own_process:
-            for listener in listeners:
-                _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
 
-    try:
-        application = load(app, settings)
-        with _stop_signals() as signals:
-            if application.interface == "wsgi":
-                with wsgi.serving(application.call, listeners, settings):
-                    started()
-                    _wait_for(signals)
-            else:
-                from . import asgi  # and with it asyncio, which WSGI does without
+def _serve(app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks) -> None:
+    with contextlib.ExitStack() as life:
+        life.enter_context(hooks.process())
+        listeners = open_listeners(settings)
 
-                asgi.serve(application.call, listeners, settings, signals, started)
+        def started() -> None:
+            hooks.ready()
             if own_process:
-                # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those at
-                # work are waited for. In here: a second signal still ends the process at once.
-                wait_for_threads(settings.graceful_timeout)
-    finally:
-        for listener in listeners:
-            listener.close()
+                for listener in listeners:
+                    _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
+
+        try:
+            life.enter_context(hooks.worker([listener.address for listener in listeners]))
+            application = load(app, settings)
+            hooks.worker_ready(application.call)
+            with _stop_signals(hooks) as signals:
+                if application.interface == "wsgi":
+                    with wsgi.serving(application.call, listeners, settings):
+                        started()
+                        _wait_for(signals)
+                else:
+                    from . import asgi  # and with it asyncio, which WSGI does without
+
+                    asgi.serve(application.call, listeners, settings, signals, started)
+                life.close()  # before the next wait, which may end the process
+                if own_process:
+                    # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those
+                    # at work are waited for. In here: a second signal still ends the process at once.
+                    wait_for_threads(settings.graceful_timeout)
+        finally:
+            for listener in listeners:
+                listener.close()
 
 
 def _wait_for(signals: _core.StopSignals) -> None:
@@ -68,11 +81,12 @@ def _wait_for(signals: _core.StopSignals) -> None:
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[_core.StopSignals]:
+def _stop_signals(hooks: Hooks) -> Iterator[_core.StopSignals]:
     # The handlers of `StopSignals` also call those before them, and Python's own would raise KeyboardInterrupt in
     # whichever request happens to run. They stay in place when nobody listens any more: both are put back.
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupted = (lambda *_: hooks.interrupted()) if hooks.wants_interrupt else signal.SIG_IGN
+    signal.signal(signal.SIGINT, interrupted)
     try:
         with _core.StopSignals() as signals:
             yield signals
