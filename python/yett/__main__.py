@@ -8,6 +8,11 @@ from . import _core
 def main() -> int:
     """Carry out the command line; the exit code (see docs/exit-codes.md)."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["migrate"]:
+        # Before our own options are looked for: what follows belongs to another server.
+        from .migrate import command as migrate
+
+        return migrate.run(arguments[1:])
     loaded = None
     if path := _core.config_file(arguments):
         from . import command, config  # for reading Python, which most command lines do without
@@ -23,7 +28,7 @@ def main() -> int:
         _core.write_log("warning", note)
     from . import command
 
-    return command.carry_out(invocation)
+    return command.carry_out(invocation, loaded.hooks if loaded else None)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ def read(path: str) -> Any:
 
     The result has ``values`` (name, value and line of each setting), ``notes`` (what has no equivalent) and ``hooks``.
     """
-    from .migrate import gunicorn_config  # type: ignore[import-not-found,unused-ignore]
-    from .migrate.report import MigrateError  # type: ignore[import-not-found,unused-ignore]
+    from .migrate import gunicorn_config
+    from .migrate.report import MigrateError
 
     try:
         return gunicorn_config.load(path)
