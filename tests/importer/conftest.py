@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,8 +30,19 @@ def project(tmp_path, monkeypatch):
 
     yield write
     for name in set(sys.modules) - before:
-        del sys.modules[name]
+        if _is_below(tmp_path, sys.modules[name]):
+            del sys.modules[name]
     sys.modules.update(hidden)
+
+
+def _is_below(folder: Path, module: ModuleType | None) -> bool:
+    """Whether a module is one of the project's: libraries that it imports stay, as others hold parts of them."""
+    if module is None:  # a test forbids its import
+        return True
+    # Not asked of the module: some have a __getattr__ that raises.
+    said = vars(module)
+    places = [said.get("__file__"), *(said.get("__path__") or [])]
+    return any(place and Path(place).is_relative_to(folder) for place in places)
 
 
 @pytest.fixture
