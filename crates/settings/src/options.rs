@@ -17,7 +17,8 @@ pub(crate) const CONFIG: &str = "config";
 /// The option of `yett config`.
 pub(crate) const JSON: &str = "json";
 
-/// The ways of calling `yett`: one a line, with what it means after two blanks or more.
+/// The ways of calling `yett`: one a line, with what it means after two blanks or more. Completions and the manual
+/// page are made from it too.
 pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
                      yett demo [OPTIONS]      serve the built-in showcase\n       \
                      yett check [APP]         check settings and application, without serving\n       \
