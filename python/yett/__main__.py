@@ -8,6 +8,10 @@ from . import _core
 def main() -> int:
     """Carry out the command line; the exit code (see docs/exit-codes.md)."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["completions"]:
+        from . import completions
+
+        return completions.main(arguments[1:])
     loaded = None
     if path := _core.config_file(arguments):
         from . import command, config  # for reading Python, which most command lines do without

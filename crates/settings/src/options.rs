@@ -22,7 +22,8 @@ pub(crate) const JSON: &str = "json";
 pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
                      yett demo [OPTIONS]      serve the built-in showcase\n       \
                      yett check [APP]         check settings and application, without serving\n       \
-                     yett config [APP]        print the settings, and where each came from";
+                     yett config [APP]        print the settings, and where each came from\n       \
+                     yett completions SHELL   print the completions for bash, zsh or fish";
 
 const ABOUT: &str = "Yett, an application server for Python.\n\n\
     APP is module:attribute, module:factory(), path/to/file.py[:attribute], or a Paste file (*.ini).";

@@ -23,7 +23,7 @@ _yett() {
 
     case "${cmd}" in
         yett)
-            opts="-c -h -V -b -i -t --no-request-buffering --no-eager-tasks --no-request-id --no-request-id-header --no-strip-forwarded --no-server-header --config --json --help --version --bind --backlog --unix-mode --interface --threads --request-buffering --underscore-headers --paste-name --loop --lifespan --root-path --eager-tasks --log-level --log-format --error-log --access-log --access-log-format --syslog-facility --request-id --request-id-header --trusted-proxies --forwarded-headers --strip-forwarded --server-header --head-timeout --keep-alive-timeout --body-timeout --write-timeout --graceful-timeout --limit-request-line --limit-field --limit-head --limit-fields --limit-body --limit-chunk-line --limit-trailers --response-spool demo check config"
+            opts="-c -h -V -b -i -t --no-request-buffering --no-eager-tasks --no-request-id --no-request-id-header --no-strip-forwarded --no-server-header --config --json --help --version --bind --backlog --unix-mode --interface --threads --request-buffering --underscore-headers --paste-name --loop --lifespan --root-path --eager-tasks --log-level --log-format --error-log --access-log --access-log-format --syslog-facility --request-id --request-id-header --trusted-proxies --forwarded-headers --strip-forwarded --server-header --head-timeout --keep-alive-timeout --body-timeout --write-timeout --graceful-timeout --limit-request-line --limit-field --limit-head --limit-fields --limit-body --limit-chunk-line --limit-trailers --response-spool demo check config completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -78,3 +78,4 @@ complete -c yett -l server-header -d 'Add `Server: yett` to responses that have 
 complete -c yett -n "__fish_use_subcommand" -a demo -d 'serve the built-in showcase'
 complete -c yett -n "__fish_use_subcommand" -a check -d 'check settings and application, without serving'
 complete -c yett -n "__fish_use_subcommand" -a config -d 'print the settings, and where each came from'
+complete -c yett -n "__fish_use_subcommand" -a completions -d 'print the completions for bash, zsh or fish'

@@ -81,7 +81,7 @@ _yett_commands() {
 (( $+functions[_yett_target] )) ||
 _yett_target() {
     local -a words
-    words=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from')
+    words=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'completions:print the completions for bash, zsh or fish')
     _alternative 'words:command:{_describe -t words command words}' \
         'files:application:_files -g "*.(py|ini)"'
 }
