@@ -1,8 +1,8 @@
 //! The JSON Schema of `yett.toml` and of `[tool.yett]`, for editors.
 //!
-//! Draft 7: it is what editors and the TOML language servers understand. It accepts the types that Yett
-//! accepts, and refuses what no setting of that type can be; what only the value itself can tell, such as whether
-//! an address is one, is left to Yett.
+//! Draft 7, as editors expect it, without what draft 4 has not, because some tools for TOML know only that. It
+//! accepts the types that Yett accepts, and refuses what no setting of that type can be; what only the value
+//! itself can tell, such as whether an address is one, is left to Yett.
 
 use serde_json::{Map, Value, json};
 use yett_settings::{BUFFER_MAX, Kind, LONGEST, LogKind, Off, SETTINGS, Setting, Zero};
@@ -16,6 +16,8 @@ pub fn schema() -> Result<String, String> {
     }
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
+        // A name, not an address: tools that put schemas together ask for one.
+        "$id": "urn:yett:settings",
         "title": "Settings of Yett",
         "description": "yett.toml, or the table [tool.yett] of pyproject.toml.",
         "type": "object",
@@ -59,10 +61,11 @@ fn values(kind: &Kind) -> Value {
             json!({"type": "string", "pattern": "^[0-9]+$"}),
         ]),
         Kind::Duration(_, zero, off) => {
-            let least = if *zero == Zero::Allowed { "minimum" } else { "exclusiveMinimum" };
-            any([json!({"type": "number", least: 0, "maximum": LONGEST.as_secs()}), duration()]
-                .into_iter()
-                .chain(off_values(*off)))
+            let mut seconds = json!({"type": "number", "minimum": 0, "maximum": LONGEST.as_secs()});
+            if *zero == Zero::Refused {
+                seconds["not"] = json!({"enum": [0]});
+            }
+            any([seconds, duration()].into_iter().chain(off_values(*off)))
         }
         Kind::Buffer(_, least) => {
             any([json!({"type": "integer", "minimum": least, "maximum": BUFFER_MAX}), size()])
@@ -78,7 +81,7 @@ fn values(kind: &Kind) -> Value {
         Kind::Target(_, LogKind::Error) => json!({"type": "string", "minLength": 1, "not": off_text()}),
         Kind::Target(_, LogKind::Access) => any([
             json!({"type": "boolean"}),
-            json!({"type": "string", "minLength": 1, "not": {"const": "logging"}}),
+            json!({"type": "string", "minLength": 1, "not": {"enum": ["logging"]}}),
         ]),
         Kind::Binds(_) => any([
             json!({"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}),
@@ -104,7 +107,7 @@ fn switch() -> Value {
 /// What switches a limit or a timeout off, if anything does.
 fn off_values(off: Off) -> Vec<Value> {
     match off {
-        Off::Allowed => vec![json!({"const": false}), off_text()],
+        Off::Allowed => vec![json!({"enum": [false]}), off_text()],
         Off::Refused => Vec::new(),
     }
 }
