@@ -1,8 +1,8 @@
 """The WSGI servers: how each is started, with its fastest fair settings.
 
 One worker, HTTP/1 only, no access log but for those whose names end with `-log`, connections kept alive where the
-server can. The number in a name is that of the threads that run the application. Where a setting was chosen by trying, that
-stands beside it.
+server can. The number in a name is that of the threads that run the application. Where a setting was chosen by trying,
+that stands beside it.
 """
 
 from collections.abc import Callable
