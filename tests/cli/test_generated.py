@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import textwrap
+import tomllib
 from pathlib import Path
 
 import fastjsonschema
@@ -21,6 +22,7 @@ WRONG_USAGE = 2
 PACKAGE = Path(yett.__file__).parent
 SHARE = PACKAGE / "share"
 MANUAL = PACKAGE.parent / "yett.data/data/share/man/man1/yett.1"
+REFERENCE = PACKAGE.parent.parent / "docs/settings.md"
 ROWS = _core.registry()
 NAMES = [row["name"] for row in ROWS]
 accept = fastjsonschema.compile(json.loads((SHARE / "yett.schema.json").read_text()))
@@ -177,6 +179,8 @@ def test_a_shell_completes_options_words_and_files(tmp_path, complete):
     assert complete("yett app:app --loop u", tmp_path) == ["uvloop"]
     assert complete("yett app:app --access-log m", tmp_path) == ["main.py"]
     assert complete("yett de", tmp_path) == ["demo"]
+    assert set(complete("yett completions ", tmp_path)) == {"bash", "zsh", "fish"}
+    assert complete("yett completions z", tmp_path) == ["zsh"]
     offered = complete("yett --", tmp_path)
     for row in ROWS:
         assert row["flag"] in offered
@@ -191,6 +195,23 @@ def test_zsh_loads_its_script(tmp_path):
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == ["_yett", "_yett: function", "_yett_target: function"]
+
+
+# Reference page
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the package is not used from a checkout")
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_the_reference_shows_a_line_that_means_the_sample(row):
+    entry = REFERENCE.read_text().partition(f"\n### {row['name']}\n")[2].partition("\n#")[0]
+    line = re.search(r"^\* In a file: `(.*)`$", entry, re.MULTILINE)
+    assert line is not None
+    values = tomllib.loads(line[1])
+    assert is_accepted(**values)
+    text, _ = row["sample"]
+    given, sample = _core.Settings(**values), _core.Settings(**{row["name"]: text})
+    for name in NAMES:
+        assert getattr(given, name) == getattr(sample, name)
 
 
 # Manual page

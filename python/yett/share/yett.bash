@@ -267,6 +267,10 @@ _yett() {
                     fi
                     return 0
                     ;;
+                completions)
+                    COMPREPLY=($(compgen -W "bash zsh fish" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -79,3 +79,4 @@ complete -c yett -n "__fish_use_subcommand" -a demo -d 'serve the built-in showc
 complete -c yett -n "__fish_use_subcommand" -a check -d 'check settings and application, without serving'
 complete -c yett -n "__fish_use_subcommand" -a config -d 'print the settings, and where each came from'
 complete -c yett -n "__fish_use_subcommand" -a completions -d 'print the completions for bash, zsh or fish'
+complete -c yett -n "__fish_seen_subcommand_from completions" -f -a "bash zsh fish"

@@ -80,9 +80,13 @@ _yett_commands() {
 
 (( $+functions[_yett_target] )) ||
 _yett_target() {
-    local -a words
-    words=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'completions:print the completions for bash, zsh or fish')
-    _alternative 'words:command:{_describe -t words command words}' \
+    if [[ ${words[CURRENT - 1]} == completions ]]; then
+        _values shell bash zsh fish
+        return
+    fi
+    local -a own
+    own=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'completions:print the completions for bash, zsh or fish')
+    _alternative 'commands:command:{_describe -t commands command own}' \
         'files:application:_files -g "*.(py|ini)"'
 }
 

@@ -9,12 +9,22 @@ use yett_settings::{Kind, SETTINGS};
 use super::replace_once;
 use super::usage::{self, TARGET};
 
+/// What may follow `yett completions`.
+const SHELLS: &str = "bash zsh fish";
+
 /// The script for bash.
 pub fn bash() -> Result<String, String> {
     let words: Vec<&str> = words().map(|(word, _)| word).collect();
     // clap_complete has no way to say "these words, or a file"; bash falls back on files by itself.
     let command = command().mut_arg(TARGET, |arg| arg.value_parser(PossibleValuesParser::new(&words)));
-    script(Shell::Bash, command)
+    let script = script(Shell::Bash, command)?;
+    // What follows a word of Yett's own, beside what follows each option.
+    let others = "                *)\n                    COMPREPLY=()\n";
+    let shells = format!(
+        "                completions)\n                    COMPREPLY=($(compgen -W \"{SHELLS}\" -- \"${{cur}}\"))\n\
+         \x20                   return 0\n                    ;;\n"
+    );
+    replace_once(&script, others, &format!("{shells}{others}"))
 }
 
 /// The script for zsh, whose last argument is an application or a word of Yett's own.
@@ -24,8 +34,11 @@ pub fn zsh() -> Result<String, String> {
     let script = replace_once(&script, &place, &format!("'*:{TARGET}:_yett_target'"))?;
     let words: Vec<String> = words().map(|(word, help)| format!("'{word}:{}'", plain(help))).collect();
     let function = format!(
-        "(( $+functions[_yett_target] )) ||\n_yett_target() {{\n    local -a words\n    words=({})\n    \
-         _alternative 'words:command:{{_describe -t words command words}}' \\\n        \
+        "(( $+functions[_yett_target] )) ||\n_yett_target() {{\n    \
+         if [[ ${{words[CURRENT - 1]}} == completions ]]; then\n        \
+         _values shell {SHELLS}\n        return\n    fi\n    \
+         local -a own\n    own=({})\n    \
+         _alternative 'commands:command:{{_describe -t commands command own}}' \\\n        \
          'files:application:_files -g \"*.(py|ini)\"'\n}}\n\n",
         words.join(" ")
     );
@@ -41,6 +54,8 @@ pub fn fish() -> Result<String, String> {
         let help = plain(help);
         script.push_str(&format!("complete -c yett -n \"__fish_use_subcommand\" -a {word} -d '{help}'\n"));
     }
+    let after = "__fish_seen_subcommand_from completions";
+    script.push_str(&format!("complete -c yett -n \"{after}\" -f -a \"{SHELLS}\"\n"));
     Ok(script)
 }
 
