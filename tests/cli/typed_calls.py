@@ -2,6 +2,7 @@
 (a comment that silences no error is one itself: `warn_unused_ignores`)."""
 
 from pathlib import Path
+from typing import Any
 
 import yett
 from yett.testing import serve
@@ -18,8 +19,13 @@ def right() -> None:
     yett.run(app, head_timeout=2.5, keep_alive_timeout="75s", body_timeout=False, write_timeout=None)
     yett.run(app, limit_head=65536, limit_body="1GiB", response_spool=0)
     yett.run(app, access_log=Path("access.log"), log_level="debug", server_header=False)
+    yett.run(app, error_log="logging", trusted_proxies=["10.0.0.0/8", "unix"], syslog_facility="local0")
     with serve(app, interface="wsgi", threads=1) as server:
         print(server.url)
+
+
+def settings_from_elsewhere(options: dict[str, Any]) -> None:
+    yett.run(app, **options)
 
 
 def wrong_names() -> None:
