@@ -1,4 +1,4 @@
-complete -c yett -s c -l config -d 'Settings file [yett.toml]' -r
+complete -c yett -s c -l config -d 'Settings file [yett.toml]' -r -F
 complete -c yett -s b -l bind -d 'Address to listen on; may be repeated [127.0.0.1:8000]' -r -f
 complete -c yett -l backlog -d 'Connections that the kernel may queue for each address [2048]' -r -f
 complete -c yett -l unix-mode -d 'File mode of unix sockets, like 660 [umask]' -r -f
@@ -66,7 +66,7 @@ complete -c yett -l no-request-id -d 'Make no request identifiers'
 complete -c yett -l no-request-id-header -d 'Do not tell clients the request\'s identifier'
 complete -c yett -l no-strip-forwarded -d 'Hand on forwarding headers as they come'
 complete -c yett -l no-server-header -d 'Leave the Server field to the application'
-complete -c yett -l json -d 'Let `yett config` print JSON'
+complete -c yett -l json -d 'Let yett config print JSON'
 complete -c yett -s h -l help -d 'Print the main options, or all (--help)'
 complete -c yett -s V -l version -d 'Print the version'
 complete -c yett -l request-buffering -d 'Collect the request body before calling the application (WSGI)'
@@ -74,7 +74,7 @@ complete -c yett -l eager-tasks -d 'Begin requests at once, without a turn of th
 complete -c yett -l request-id -d 'Give each request an identifier, in both logs and for the application'
 complete -c yett -l request-id-header -d 'Add X-Request-ID to responses'
 complete -c yett -l strip-forwarded -d 'Remove forwarding headers of untrusted peers'
-complete -c yett -l server-header -d 'Add `Server: yett` to responses that have no Server field'
+complete -c yett -l server-header -d 'Add Server: yett to responses that have no Server field'
 complete -c yett -n "__fish_use_subcommand" -a demo -d 'serve the built-in showcase'
 complete -c yett -n "__fish_use_subcommand" -a check -d 'check settings and application, without serving'
 complete -c yett -n "__fish_use_subcommand" -a config -d 'print the settings, and where each came from'

@@ -15,8 +15,8 @@ _yett() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'-c+[Settings file \[yett.toml\]]:PATH:_default' \
-'--config=[Settings file \[yett.toml\]]:PATH:_default' \
+'-c+[Settings file \[yett.toml\]]:PATH:_files' \
+'--config=[Settings file \[yett.toml\]]:PATH:_files' \
 '*-b+[Address to listen on; may be repeated \[127.0.0.1\:8000\]]:ADDR:' \
 '*--bind=[Address to listen on; may be repeated \[127.0.0.1\:8000\]]:ADDR:' \
 '--backlog=[Connections that the kernel may queue for each address \[2048\]]:N:' \
@@ -57,7 +57,7 @@ _yett() {
 '--no-request-id-header[Do not tell clients the request'\''s identifier]' \
 '--no-strip-forwarded[Hand on forwarding headers as they come]' \
 '--no-server-header[Leave the Server field to the application]' \
-'--json[Let \`yett config\` print JSON]' \
+'--json[Let yett config print JSON]' \
 '-h[Print the main options, or all (--help)]' \
 '--help[Print the main options, or all (--help)]' \
 '-V[Print the version]' \
@@ -67,7 +67,7 @@ _yett() {
 '--request-id[Give each request an identifier, in both logs and for the application]' \
 '--request-id-header[Add X-Request-ID to responses]' \
 '--strip-forwarded[Remove forwarding headers of untrusted peers]' \
-'--server-header[Add \`Server\: yett\` to responses that have no Server field]' \
+'--server-header[Add Server\: yett to responses that have no Server field]' \
 '*:APP:_yett_target' \
 && ret=0
 }

@@ -66,7 +66,14 @@ fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// The command line with words for each choice, and files where a path is meant.
 fn command() -> Command {
-    let mut command = yett_settings::command();
+    let mut command = yett_settings::command().mut_args(|arg| {
+        let arg = match arg.get_help().map(|help| help.to_string().replace('`', "")) {
+            Some(help) => arg.help(help),
+            None => arg,
+        };
+        // Not every path is one of a file: a prefix is one of URLs.
+        if arg.get_id() == "config" { arg.value_hint(ValueHint::FilePath) } else { arg }
+    });
     for setting in SETTINGS {
         command = command.mut_arg(setting.name, |arg| match &setting.kind {
             Kind::Bool(..) => arg,

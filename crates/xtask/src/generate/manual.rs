@@ -36,7 +36,9 @@ pub fn page() -> Result<String, String> {
 
 /// The command line with everything that it accepts: also the half of a switch that only undoes the other.
 fn command() -> clap::Command {
-    let mut command = yett_settings::command().about(ABOUT).mut_arg(TARGET, |arg| arg.hide(true));
+    // What the short help leaves out, and has no other text, must not be left out here.
+    let all = yett_settings::command().mut_args(|arg| arg.hide_short_help(false));
+    let mut command = all.about(ABOUT).mut_arg(TARGET, |arg| arg.hide(true));
     for setting in SETTINGS {
         if let Kind::Bool(..) = setting.kind {
             let (yes, no) = (setting.flag(), format!("no-{}", setting.flag()));
@@ -115,6 +117,17 @@ mod tests {
                 assert!(page.contains(&format!("\n--no-{}\n", setting.flag())), "{}", setting.name);
                 assert!(page.contains(&format!("\n--{}\n", setting.flag())), "{}", setting.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        let page = page().unwrap();
+        let entries: Vec<&str> = page.split(".TP\n\\fB").skip(1).collect();
+        assert!(entries.len() > SETTINGS.len());
+        for entry in entries {
+            let explanation = entry.lines().nth(1).unwrap_or_default();
+            assert!(explanation.len() > 10, "{entry}");
         }
     }
 
