@@ -201,17 +201,25 @@ def test_zsh_loads_its_script(tmp_path):
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the package is not used from a checkout")
-@pytest.mark.parametrize("row", ROWS, ids=NAMES)
-def test_the_reference_shows_a_line_that_means_the_sample(row):
-    entry = REFERENCE.read_text().partition(f"\n### {row['name']}\n")[2].partition("\n#")[0]
-    line = re.search(r"^\* In a file: `(.*)`$", entry, re.MULTILINE)
-    assert line is not None
-    values = tomllib.loads(line[1])
-    assert is_accepted(**values)
-    text, _ = row["sample"]
-    given, sample = _core.Settings(**values), _core.Settings(**{row["name"]: text})
-    for name in NAMES:
-        assert getattr(given, name) == getattr(sample, name)
+def test_the_reference_has_a_line_for_files_that_means_the_sample(tmp_path):
+    page = REFERENCE.read_text()
+    lines = ['app = "module:app"']
+    for row in ROWS:
+        entry = page.partition(f"\n### {row['name']}\n")[2].partition("\n#")[0]
+        lines += re.findall(r"^\* In a file: `(.*)`$", entry, re.MULTILINE)
+    assert len(lines) == len(ROWS) + 1
+    text = "\n".join(lines)
+    assert is_accepted(**tomllib.loads(text))
+    (tmp_path / "yett.toml").write_text(text)
+    result = run_yett("config", "--json", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    settings = json.loads(result.stdout)["settings"]
+    for number, row in enumerate(ROWS, start=2):
+        sample = getattr(_core.Settings(**{row["name"]: row["sample"][1]}), row["name"])
+        found = settings[row["name"]]
+        assert found["where"] == f"yett.toml:{number}"
+        # Infinite ones are told in other words.
+        assert found["value"] == sample or found["text"] == "off", row["name"]
 
 
 # Manual page
