@@ -21,7 +21,8 @@ Every setting has one name and can be given in five places; the first that has i
 
 Files are not looked for in other directories. Only a file that somebody names must be there. `--config gunicorn.conf.py`
 is understood as well. `yett config` prints what all of it comes to, and where each value came from (`--json` for
-programs); `yett check` also loads the application, without serving it.
+programs); `yett check` also loads the application, without serving it. Editors can complete and check the file:
+[shell and editor](shell-and-editor.md).
 
 ```toml
 # yett.toml
