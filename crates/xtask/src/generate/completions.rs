@@ -32,7 +32,7 @@ pub fn zsh() -> Result<String, String> {
     let script = script(Shell::Zsh, command().mut_arg(TARGET, |arg| arg.value_hint(ValueHint::FilePath)))?;
     let place = format!("'*::{TARGET}:_files'");
     let script = replace_once(&script, &place, &format!("'*:{TARGET}:_yett_target'"))?;
-    let words: Vec<String> = words().map(|(word, help)| format!("'{word}:{}'", plain(help))).collect();
+    let words: Vec<String> = words().map(|(word, help)| format!("'{word}:{}'", in_zsh(help))).collect();
     let function = format!(
         "(( $+functions[_yett_target] )) ||\n_yett_target() {{\n    \
          if [[ ${{words[CURRENT - 1]}} == completions ]]; then\n        \
@@ -51,7 +51,7 @@ pub fn zsh() -> Result<String, String> {
 pub fn fish() -> Result<String, String> {
     let mut script = script(Shell::Fish, command())?;
     for (word, help) in words() {
-        let help = plain(help);
+        let help = in_fish(help);
         script.push_str(&format!("complete -c yett -n \"__fish_use_subcommand\" -a {word} -d '{help}'\n"));
     }
     let after = "__fish_seen_subcommand_from completions";
@@ -95,9 +95,14 @@ fn script(shell: impl Generator, mut command: Command) -> Result<String, String>
     Ok(lines.join("\n") + "\n")
 }
 
-/// What a shell's quotes, and the colons of zsh, leave alone.
-fn plain(text: &str) -> String {
-    text.replace(['\'', ':', '\\'], "")
+/// The second part of `'word:help'`.
+fn in_zsh(help: &str) -> String {
+    help.replace('\\', "\\\\").replace(':', "\\:").replace('\'', "'\\''")
+}
+
+/// Between single quotes.
+fn in_fish(help: &str) -> String {
+    help.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 #[cfg(test)]
@@ -129,6 +134,12 @@ mod tests {
         };
         assert!(line(&fish().unwrap(), " -l backlog ").ends_with(" -r -f"));
         assert!(line(&fish().unwrap(), " -l access-log ").ends_with(" -r -F"));
+    }
+
+    #[test]
+    fn quotes_and_colons_stay_what_they_are() {
+        assert_eq!(in_zsh(r"a server's: \"), r"a server'\''s\: \\");
+        assert_eq!(in_fish(r"a server's: \"), r"a server\'s: \\");
     }
 
     #[test]
