@@ -25,7 +25,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    workloads = [name for suite in SUITES for name in suite.workloads]
+    workloads = dict.fromkeys(name for suite in SUITES for name in suite.workloads)
     servers = dict.fromkeys(name for suite in SUITES for name in suite.servers)
     parser.add_argument("--interface", choices=("all", "asgi", "wsgi"), default="all", help="default: all")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each server (default: 5)")

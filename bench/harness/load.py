@@ -5,6 +5,9 @@ from .process import Server, session_members
 from .sample import Load, Sample
 from .workloads import Workload
 
+# A line says at least when, which request and which status.
+SHORTEST_LINE = 40
+
 
 def check_answer(server: Server, workload: Workload) -> None:
     """Before any load the server must answer the workload's requests as the application meant it."""
@@ -33,14 +36,18 @@ def measure(
     check_answer(server, workload)
     _load(server, workload, core, warm_up, seed)
     processes = session_members(server.pid)
-    before = server.cpu_seconds()
+    before, logged_before = server.cpu_seconds(), server.logged()
     load = _load(server, workload, core, seconds * workload.stretch, seed)
     used = server.cpu_seconds() - before
+    logged = server.logged() - logged_before
     memory = server.memory()
     if session_members(server.pid) != processes:
         raise server.fail("a process ended or started during the measurement: its CPU time is not known")
     if load.requests == 0:
         raise server.fail(f"answered nothing: {load.errors} errors, {load.detail}")
+    # Half of them: what a server still has in its memory is not yet counted.
+    if server.kind.logs and logged < load.requests * SHORTEST_LINE / 2:
+        raise server.fail(f"logged only {logged} bytes for {load.requests} requests")
     return Sample(
         rate=load.requests / load.seconds,
         cpu=used * 1e6 / load.requests,

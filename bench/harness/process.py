@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .servers import APPS, HOST, ServerKind
+from .servers import ACCESS_LOG, APPS, HOST, ServerKind
 
 # A framework imports in well under 5 s on a slow machine; valgrind makes it fifty times slower.
 START_DEADLINE = 30.0
@@ -86,8 +86,12 @@ class Server:
         self.kind = kind
         self.port = free_port()
         self._log = tempfile.TemporaryFile()
+        self._access_log = tempfile.NamedTemporaryFile(prefix="yett-bench-access-")
         pin = [] if core is None else ["taskset", "-c", str(core)]
-        self._command = [*pin, *wrapper, *kind.command(python, app, self.port)]
+        command = [
+            part.replace(ACCESS_LOG, self._access_log.name) for part in kind.command(python, app, self.port)
+        ]
+        self._command = [*pin, *wrapper, *command]
         self._environment = {**os.environ, "PYTHONPATH": str(APPS), **environment}
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -106,6 +110,7 @@ class Server:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
         self._log.close()
+        self._access_log.close()
 
     @property
     def pid(self) -> int:
@@ -119,6 +124,10 @@ class Server:
         # pread: the file offset is shared with the server, which still writes.
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), 4000, max(0, size - 4000)).decode(errors="replace")
+
+    def logged(self) -> int:
+        """Bytes of all that the server has logged and printed so far."""
+        return sum(os.fstat(file.fileno()).st_size for file in (self._log, self._access_log))
 
     def fail(self, message: str) -> ServerError:
         """An error that names the server and carries its output."""

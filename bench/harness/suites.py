@@ -43,17 +43,22 @@ class Selection:
     kinds: list[ServerKind]
 
     def taking_part(self, workload: Workload) -> list[ServerKind]:
-        return [kind for kind in self.kinds if not workload.servers or kind.name in workload.servers]
+        return [
+            kind
+            for kind in self.kinds
+            if kind.name in workload.servers or not (workload.servers or kind.logs)
+        ]
 
 
 def _pick(names: str, suites: list[Suite], what: str) -> list[str]:
     """The names of a comma-separated list; `all` for every one. Raises SystemExit naming an unknown one."""
-    known = [name for suite in suites for name in getattr(suite, what)]
+    # A name may occur in both.
+    known = list(dict.fromkeys(name for suite in suites for name in getattr(suite, what)))
     if names == "all":
         return known
     for name in names.split(","):
         if name not in known:
-            raise SystemExit(f"bench: no {what[:-1]} {name!r}; there are: {', '.join(dict.fromkeys(known))}")
+            raise SystemExit(f"bench: no {what[:-1]} {name!r}; there are: {', '.join(known)}")
     return names.split(",")
 
 

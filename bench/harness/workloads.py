@@ -25,10 +25,10 @@ class Mix:
 class Workload:
     """One table of the benchmark.
 
-    `servers` are the names of those that take part, empty for all. `size` is the length of the answer's body in
-    bytes, None for 'not checked'. With `both_cores` neither server nor load is pinned: they share two cores.
-    With a `mix`, requests are those of the mix and figures are kept for each of its parts; without one, every
-    connection asks again as soon as it is answered. `stretch` lengthens the measurement.
+    `servers` are the names of those that take part, empty for all that write no access log. `size` is the length of the
+    answer's body in bytes, None for 'not checked'. With `both_cores` neither server nor load is pinned:
+    they share two cores. With a `mix`, requests are those of the mix and figures are kept for each of its parts;
+    without one, every connection asks again as soon as it is answered. `stretch` lengthens the measurement.
     """
 
     name: str

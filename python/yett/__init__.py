@@ -4,14 +4,19 @@ On the command line: ``yett app:app``. From Python: ``yett.run("app:app", bind="
 ``with yett.testing.serve(app) as server: ...``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core import ClientDisconnected, __version__
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ._arguments import Arguments
 
 __all__ = ["ClientDisconnected", "__version__", "run"]
 
 
-def run(app: Any, **settings: Any) -> None:
+def run(app: Any, **settings: "Unpack[Arguments]") -> None:
     """Serve ``app`` (an ASGI or WSGI application, or its target such as ``"app:app"``) until SIGINT or SIGTERM.
 
     ``settings`` are the options of the command line by name: ``bind=["127.0.0.1:8000"]``, ``log_level="debug"``.

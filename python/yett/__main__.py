@@ -13,6 +13,10 @@ def main() -> int:
         from .migrate import command as migrate
 
         return migrate.run(arguments[1:])
+    if arguments[:1] == ["completions"]:
+        from . import completions
+
+        return completions.main(arguments[1:])
     loaded = None
     if path := _core.config_file(arguments):
         from . import command, config  # for reading Python, which most command lines do without

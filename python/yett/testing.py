@@ -8,13 +8,18 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
 from . import asgi as _asgi
 from . import loops as _loops
 from . import server as _server
 from . import wsgi as _wsgi
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ._arguments import Arguments
 
 
 class TestServer:
@@ -28,7 +33,7 @@ class TestServer:
 
 
 @contextlib.contextmanager
-def serve(app: Any, **settings: Any) -> Iterator[TestServer]:
+def serve(app: Any, **settings: "Unpack[Arguments]") -> Iterator[TestServer]:
     """Serve ``app`` (an application or its target) on a free port of 127.0.0.1 until the block ends.
 
     ``settings`` are those of `yett.run`. When the block begins, the application has started up and requests are

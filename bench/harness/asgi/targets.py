@@ -21,6 +21,8 @@ TARGETS = (
     Target("hello", "rate", "yett-asyncio", ("granian-uvloop",), 1.8, at_least=True),
     Target("hello", "cpu", "yett-asyncio", ("uvicorn",), 0.28),
     Target("headers", "cpu", "yett-asyncio", ("granian-uvloop",), 0.50),
+    Target("access-log", "cpu", "yett-asyncio-log", ("yett-asyncio",), 1.12),
+    Target("access-log", "cpu", "yett-uvloop-log", ("yett-uvloop",), 1.12),
     Target("fastapi-json", "cpu", "yett-asyncio", PEERS, 0.80),
     *_waiting("sleep"),
     *_waiting("executor"),

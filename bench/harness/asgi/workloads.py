@@ -1,4 +1,4 @@
-"""The ASGI workloads; every server takes part in every one."""
+"""The ASGI workloads; every server takes part in every one, but for the access log."""
 
 from ..workloads import Workload
 
@@ -17,6 +17,13 @@ BROWSER_HEADERS = (
     "Sec-Fetch-Site: same-origin",
 )
 
+# Each with its access log, and without.
+LOGGING = tuple(
+    f"{name}{log}"
+    for name in ("yett-asyncio", "yett-uvloop", "granian-uvloop", "uvicorn")
+    for log in ("", "-log")
+)
+
 WORKLOADS = {
     workload.name: workload
     for workload in (
@@ -27,6 +34,9 @@ WORKLOADS = {
             "hello:app",
             headers=BROWSER_HEADERS,
             size=13,
+        ),
+        Workload(
+            "access-log", "Hello, with and without an access log", "hello:app", size=13, servers=LOGGING
         ),
         Workload("fastapi-json", "FastAPI, JSON route", "fastapi_routes:app", "/items/7?q=abc"),
         Workload("fastapi-def", "FastAPI, `def` route (thread)", "fastapi_routes:app", "/thread"),

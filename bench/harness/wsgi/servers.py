@@ -1,33 +1,34 @@
 """The WSGI servers: how each is started, with its fastest fair settings.
 
-One worker, HTTP/1 only, no access log, connections kept alive where the server can. The number at the end of a name
-is that of the threads that run the application. Where a setting was chosen by trying, that stands beside it.
+One worker, HTTP/1 only, no access log but for those whose names end with `-log`, connections kept alive where the
+server can. The number in a name is that of the threads that run the application. Where a setting was chosen by trying,
+that stands beside it.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from ..servers import HOST, ServerKind
+from ..servers import ACCESS_LOG, HOST, ServerKind
 
 Command = Callable[[str, str, int], list[str]]
 
 
-def _yett(threads: int) -> Command:
+def _yett(threads: int, *more: str) -> Command:
     def command(python: str, app: str, port: int) -> list[str]:
         options = f"--bind {HOST}:{port} --threads {threads} --log-level warning"
-        return [python, "-m", "yett", app, *options.split()]
+        return [python, "-m", "yett", app, *options.split(), *more]
 
     return command
 
 
-def _granian(threads: int) -> Command:
+def _granian(threads: int, log: str = "--no-access-log") -> Command:
     def command(python: str, app: str, port: int) -> list[str]:
         options = (
             f"--interface wsgi --blocking-threads {threads} --host {HOST} --port {port} --http 1 --no-ws"
         )
         # Tried: the runtime modes are alike on one core, within what the machine's noise tells apart, and on two cores
         # `mt` needed less CPU. A second runtime thread brought nothing.
-        options += " --workers 1 --runtime-threads 1 --runtime-mode mt --no-access-log --log-level warning"
+        options += f" --workers 1 --runtime-threads 1 --runtime-mode mt {log} --log-level warning"
         return [python, "-m", "granian", app, *options.split()]
 
     return command
@@ -74,6 +75,12 @@ def _threads(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
+_JSON_LOG = ("--access-log", ACCESS_LOG, "--access-log-format", "json")
+_LOGGING = (
+    ServerKind("yett-1-log", "Yett, 1 thread, JSON log", "yett", _yett(1, *_JSON_LOG), logs=True),
+    ServerKind("granian-1-log", "Granian, 1 thread, log", "granian", _granian(1, "--access-log"), logs=True),
+)
+
 SERVERS = {
     kind.name: kind
     for kind in (
@@ -95,5 +102,6 @@ SERVERS = {
             ServerKind(f"cheroot-{n}", f"Cheroot, {_threads(n)}", "cheroot", _script("cheroot", n))
             for n in (4, 32)
         ),
+        *_LOGGING,
     )
 }

@@ -22,6 +22,7 @@ def _threads_do_no_harm(workload: str, rate: float) -> tuple[Target, ...]:
 TARGETS = (
     Target("hello-1", "cpu", "yett-1", _peers(ONE_THREAD), 0.80),
     Target("hello-1", "cpu", "yett-1", ("granian-1",), 0.45),
+    Target("access-log", "cpu", "yett-1-log", ("yett-1",), 1.12),
     Target("hello-4", "rate", "yett-4", ("granian-4",), 1.8, at_least=True),
     Target("hello-4", "cpu", "yett-4", ("granian-4",), 0.55),
     *_threads_do_no_harm("hello-cores", 0.95),

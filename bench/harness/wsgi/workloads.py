@@ -27,6 +27,13 @@ WORKLOADS = {
     for workload in (
         Workload("hello-1", "Hello, 1 thread", "wsgi_hello:app", size=13, servers=ONE_THREAD),
         Workload("hello-4", "Hello, 4 threads", "wsgi_hello:app", size=13, servers=FOUR_THREADS),
+        Workload(
+            "access-log",
+            "Hello, 1 thread, with and without an access log",
+            "wsgi_hello:app",
+            size=13,
+            servers=("yett-1", "yett-1-log", "granian-1", "granian-1-log"),
+        ),
         Workload("flask", "Flask", "wsgi_flask:app", size=13, servers=FRAMEWORKS),
         Workload("django", "Django", "wsgi_django:app", size=13, servers=FRAMEWORKS),
         Workload(

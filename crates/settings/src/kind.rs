@@ -325,7 +325,7 @@ impl Kind {
 
 /// The most that one connection may be told to hold in memory for a head: a slip of the unit should not let a
 /// single client take the machine's memory.
-const BUFFER_MAX: usize = 64 << 20;
+pub const BUFFER_MAX: usize = 64 << 20;
 
 /// How an empty list is written where text is asked for.
 const NONE: &str = "none";

@@ -50,15 +50,15 @@ pub use choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFaci
 pub use coming_from::coming_from;
 pub use command_line::{Command, Invocation, Outcome, Sources, config_file, exit_code, parse};
 pub use elsewhere::{Peer, Unmatched};
-pub use kind::Value;
+pub use kind::{BUFFER_MAX, Kind, Off, Value, Zero};
 pub use layers::environment::warnings as environment_warnings;
 pub use layers::files::FileValues;
 pub use layers::{Effective, Origin, Origins};
-pub use log_target::{LogTarget, SyslogAddress};
+pub use log_target::{LogKind, LogTarget, SyslogAddress};
 pub use nearest::nearest;
 pub use options::{USAGE, command};
 pub use reference::reference;
 pub use registry::{Equivalents, SETTINGS, Section, Setting, Settings};
 pub use settings::SettingError;
 pub use trusted::FORWARDED_HEADERS;
-pub use units::FOREVER;
+pub use units::{FOREVER, LONGEST};

@@ -17,12 +17,14 @@ pub(crate) const CONFIG: &str = "config";
 /// The option of `yett config`.
 pub(crate) const JSON: &str = "json";
 
-/// The ways of calling `yett`: one a line, with what it means after two blanks or more.
+/// The ways of calling `yett`: one a line, with what it means after two blanks or more. Completions and the manual
+/// page are made from it too.
 pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
                      yett demo [OPTIONS]      serve the built-in showcase\n       \
                      yett check [APP]         check settings and application, without serving\n       \
                      yett config [APP]        print the settings, and where each came from\n       \
-                     yett migrate SOURCE      turn another server's settings into a yett.toml";
+                     yett migrate SOURCE      turn another server's settings into a yett.toml\n       \
+                     yett completions SHELL   print the completions for bash, zsh or fish";
 
 const ABOUT: &str = "Yett, an application server for Python.\n\n\
     APP is module:attribute, module:factory(), path/to/file.py[:attribute], or a Paste file (*.ini).";

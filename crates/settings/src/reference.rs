@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use crate::coming_from::quoted;
 use crate::elsewhere::Peer;
-use crate::kind::Kind;
+use crate::kind::{Kind, Value};
 use crate::log_target::LogKind;
-use crate::registry::{SETTINGS, Section, Setting};
+use crate::registry::{Equivalents, SETTINGS, Section, Setting};
 
 const HEAD: &str = "\
 <!-- Made by `cargo xtask generate` from crates/settings/src/registry. Do not edit. -->
@@ -23,7 +23,8 @@ Every setting has one name and can be given in five places; the first that has i
 
 Files are not looked for in other directories. Only a file that somebody names must be there. `--config gunicorn.conf.py`
 is understood as well. `yett config` prints what all of it comes to, and where each value came from (`--json` for
-programs); `yett check` also loads the application, without serving it.
+programs); `yett check` also loads the application, without serving it. Editors can complete and check the file:
+[shell and editor](shell-and-editor.md).
 
 ```toml
 # yett.toml
@@ -77,13 +78,20 @@ fn describe(page: &mut String, setting: &Setting) {
         push(page, format_args!(" {}", setting.details));
     }
     push(page, format_args!("\n\n* Option: {option}\n* Variable: `{}`\n", setting.variable()));
-    push(
-        page,
-        format_args!("* Value: {}\n* Default: {default}. {}\n", setting.kind.describe(), setting.reason),
-    );
+    let unit = setting.unit().map(|unit| format!("; a bare number counts {unit}")).unwrap_or_default();
+    let reload = if setting.reloadable { "can be changed while the server runs" } else { "takes a restart" };
+    push(page, format_args!("* In a file: `{} = {}`\n", setting.name, in_file(setting)));
+    push(page, format_args!("* Value: {}{unit}\n", setting.describe()));
+    push(page, format_args!("* Default: {default}. {}\n", setting.reason));
+    push(page, format_args!("* Since {}; {reload}\n", setting.since));
+    elsewhere(page, &setting.equivalents);
+}
+
+/// What other servers call it.
+fn elsewhere(page: &mut String, names: &Equivalents) {
     let elsewhere: Vec<String> = Peer::ALL
         .iter()
-        .map(|&peer| (peer.title(), setting.equivalents.of(peer)))
+        .map(|&peer| (peer.title(), names.of(peer)))
         .filter(|(_, options)| !options.is_empty())
         .map(|(title, options)| format!("{title} {}", quoted(options)))
         .collect();
@@ -92,7 +100,73 @@ fn describe(page: &mut String, setting: &Setting) {
     }
 }
 
+/// A value of the setting as `yett.toml` has it.
+fn in_file(setting: &Setting) -> String {
+    let (text, value) = setting.sample;
+    match setting.kind {
+        // Nobody writes it as a decimal number.
+        Kind::Mode(_) => toml(&Value::Text(text.into())),
+        _ => toml(&value()),
+    }
+}
+
+/// As TOML writes it.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        // Samples are printable, and Rust writes those as TOML does.
+        Value::Text(text) => format!("{text:?}"),
+        Value::List(texts) => format!("{texts:?}"),
+    }
+}
+
 fn push(page: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = page.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_of_a_row_is_told() {
+        let page = reference();
+        for setting in SETTINGS {
+            let start = page.find(&format!("\n### {}\n", setting.name)).unwrap_or_default();
+            let entry = page[start..].split("\n#").nth(1).unwrap_or_default();
+            let flag = setting.flag();
+            for part in [setting.help, setting.details, setting.reason, setting.placeholder, &flag] {
+                assert!(entry.contains(part), "{}: {part}", setting.name);
+            }
+            for part in [&setting.variable(), &setting.describe(), &format!("Since {}; ", setting.since)] {
+                assert!(entry.contains(part.as_str()), "{}: {part}", setting.name);
+            }
+            assert_eq!(entry.contains("takes a restart"), !setting.reloadable, "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn names_elsewhere_are_told_of_those_who_have_any() {
+        let told = |equivalents| {
+            let mut page = String::new();
+            elsewhere(&mut page, &equivalents);
+            page
+        };
+        assert_eq!(
+            told(Equivalents { gunicorn: &["bind"], uvicorn: &["--host", "--port"], granian: &[] }),
+            "* Elsewhere: Gunicorn `bind`; Uvicorn `--host`, `--port`\n"
+        );
+        assert_eq!(told(Equivalents { gunicorn: &[], uvicorn: &[], granian: &[] }), "");
+    }
+
+    #[test]
+    fn values_as_files_have_them() {
+        assert_eq!(toml(&Value::Bool(false)), "false");
+        assert_eq!(toml(&Value::Float(0.5)), "0.5");
+        assert_eq!(toml(&Value::Text("64KiB".into())), "\"64KiB\"");
+        assert_eq!(toml(&Value::List(vec!["a".into(), "b".into()])), "[\"a\", \"b\"]");
+    }
 }

@@ -9,7 +9,7 @@ pub const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The longest duration that may be written out: a week. More than that is a slip of the unit; who means it
 /// writes `off`.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Unit names and their length in nanoseconds. A number without a unit counts seconds.
 const DURATION_UNITS: &[(&str, u128)] = &[

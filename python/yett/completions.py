@@ -1,0 +1,47 @@
+"""``yett completions bash|zsh|fish``: prints a script that `cargo xtask generate` has made."""
+
+import os
+import sys
+
+from .suggest import near
+
+SHELLS = ("bash", "zsh", "fish")
+_WRONG_USAGE = 2
+
+_HELP = """\
+Usage: yett completions bash|zsh|fish
+
+Prints the script that completes yett's options and their values.
+
+bash   yett completions bash > ~/.local/share/bash-completion/completions/yett
+       or, in ~/.bashrc: eval "$(yett completions bash)"
+zsh    yett completions zsh > ~/.zfunc/_yett, where ~/.zfunc stands in fpath
+       or, in ~/.zshrc after compinit: eval "$(yett completions zsh)"
+fish   yett completions fish > ~/.config/fish/completions/yett.fish
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the script of the shell that ``arguments`` name; the exit code."""
+    match arguments:
+        case ["-h" | "--help"]:
+            sys.stdout.write(_HELP)
+        case [shell] if shell in SHELLS:
+            path = os.path.join(os.path.dirname(__file__), "share", f"yett.{shell}")
+            with open(path, encoding="utf-8") as file:
+                sys.stdout.write(file.read())
+        case []:
+            return _wrong("no shell given")
+        case [shell]:
+            names = near(shell, SHELLS)
+            return _wrong(f"unknown shell '{shell}'" + (f" (did you mean '{names[0]}'?)" if names else ""))
+        case [_, extra, *_]:
+            return _wrong(f"unexpected argument '{extra}'")
+    return 0
+
+
+def _wrong(message: str) -> int:
+    sys.stderr.write(
+        f"yett: error: {message}\n       write `yett completions` and one of {', '.join(SHELLS)}\n"
+    )
+    return _WRONG_USAGE

@@ -1,0 +1,97 @@
+#compdef yett
+
+autoload -U is-at-least
+
+_yett() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-c+[Settings file \[yett.toml\]]:PATH:_files' \
+'--config=[Settings file \[yett.toml\]]:PATH:_files' \
+'*-b+[Address to listen on; may be repeated \[127.0.0.1\:8000\]]:ADDR:' \
+'*--bind=[Address to listen on; may be repeated \[127.0.0.1\:8000\]]:ADDR:' \
+'--backlog=[Connections that the kernel may queue for each address \[2048\]]:N:' \
+'--unix-mode=[File mode of unix sockets, like 660 \[umask\]]:MODE:' \
+'-i+[Interface of the application\: auto, asgi, wsgi \[auto\]]:NAME:(auto asgi wsgi)' \
+'--interface=[Interface of the application\: auto, asgi, wsgi \[auto\]]:NAME:(auto asgi wsgi)' \
+'-t+[Most threads that run the application (WSGI) \[16\]]:N:' \
+'--threads=[Most threads that run the application (WSGI) \[16\]]:N:' \
+'--underscore-headers=[Request headers with _ in their names (WSGI)\: drop, allow \[drop\]]:WHAT:(drop allow)' \
+'--paste-name=[Application in a Paste file\: yett production.ini \[main\]]:NAME:' \
+'--loop=[Event loop (ASGI)\: auto, asyncio, uvloop \[auto\]]:NAME:(auto asyncio uvloop)' \
+'--lifespan=[Lifespan protocol (ASGI)\: auto, on, off \[auto\]]:WHEN:(auto on off)' \
+'--root-path=[Prefix under which a proxy serves the application]:PATH:' \
+'--log-level=[Least message shown\: error, warning, info, debug \[info\]]:LEVEL:(error warning info debug)' \
+'--log-format=[Form of the error log\: text, json \[text\]]:FORMAT:(text json)' \
+'--error-log=[Messages go to\: stderr, -, PATH, syslog, logging \[stderr\]]:WHERE:_files' \
+'--access-log=[One line per request to\: -, stderr, PATH, syslog, off \[off\]]::WHERE:_files' \
+'--access-log-format=[What the access log says about a request \[common\]]:FORMAT:' \
+'--syslog-facility=[Facility of messages to syslog, like daemon or local0 \[daemon\]]:NAME:(kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7)' \
+'*--trusted-proxies=[Proxies that are believed \[127.0.0.0/8,\:\:1,unix\]]:PEERS:' \
+'*--forwarded-headers=[Which forwarding headers a trusted proxy is believed \[all\]]:NAMES:' \
+'--head-timeout=[From the first byte of a request head to its last \[10s\]]:DURATION:' \
+'--keep-alive-timeout=[How long an idle connection is kept for the next request \[75s\]]:DURATION:' \
+'--body-timeout=[Longest pause in a request body \[30s\]]:DURATION:' \
+'--write-timeout=[How long a client may take nothing of a response that waits for it \[30s\]]:DURATION:' \
+'--graceful-timeout=[How long running requests may go on after SIGTERM or SIGINT \[30s\]]:DURATION:' \
+'--limit-request-line=[Request line (414 above it) \[8KiB\]]:SIZE:' \
+'--limit-field=[One header field (431 above it) \[16KiB\]]:SIZE:' \
+'--limit-head=[Whole request head (431 above it) \[64KiB\]]:SIZE:' \
+'--limit-fields=[Number of header fields (431 above it) \[100\]]:N:' \
+'--limit-body=[Request body (413 above it) \[1GiB\]]:SIZE:' \
+'--limit-chunk-line=[Chunk-size line with its extensions (400 above it) \[4KiB\]]:SIZE:' \
+'--limit-trailers=[Trailer section of a chunked body (431 above it) \[8KiB\]]:SIZE:' \
+'--response-spool=[How much of a response may wait in a temporary file (WSGI) \[1GiB\]]:SIZE:' \
+'--no-request-buffering[Let the application read the body as it arrives (WSGI)]' \
+'--no-eager-tasks[Begin requests in the next turn of the event loop (ASGI)]' \
+'--no-request-id[Make no request identifiers]' \
+'--no-request-id-header[Do not tell clients the request'\''s identifier]' \
+'--no-strip-forwarded[Hand on forwarding headers as they come]' \
+'--no-server-header[Leave the Server field to the application]' \
+'--json[Let yett config print JSON]' \
+'-h[Print the main options, or all (--help)]' \
+'--help[Print the main options, or all (--help)]' \
+'-V[Print the version]' \
+'--version[Print the version]' \
+'--request-buffering[Collect the request body before calling the application (WSGI)]' \
+'--eager-tasks[Begin requests at once, without a turn of the event loop (ASGI)]' \
+'--request-id[Give each request an identifier, in both logs and for the application]' \
+'--request-id-header[Add X-Request-ID to responses]' \
+'--strip-forwarded[Remove forwarding headers of untrusted peers]' \
+'--server-header[Add Server\: yett to responses that have no Server field]' \
+'*:APP:_yett_target' \
+&& ret=0
+}
+
+(( $+functions[_yett_commands] )) ||
+_yett_commands() {
+    local commands; commands=()
+    _describe -t commands 'yett commands' commands "$@"
+}
+
+(( $+functions[_yett_target] )) ||
+_yett_target() {
+    if [[ ${words[CURRENT - 1]} == completions ]]; then
+        _values shell bash zsh fish
+        return
+    fi
+    local -a own
+    own=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'migrate:turn another server'\''s settings into a yett.toml' 'completions:print the completions for bash, zsh or fish')
+    _alternative 'commands:command:{_describe -t commands command own}' \
+        'files:application:_files -g "*.(py|ini)"'
+}
+
+if [ "$funcstack[1]" = "_yett" ]; then
+    _yett "$@"
+else
+    compdef _yett yett
+fi
