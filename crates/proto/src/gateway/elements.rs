@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::forwarded::Client;
-use crate::headers::{TCHAR, is_tchar};
+use crate::headers::TCHAR;
 use crate::scan::table_length;
 
 /// What one proxy has added: a `forwarded-element`. Values as sent, without their quotes.
@@ -149,6 +149,7 @@ fn skip_space(mut rest: &[u8]) -> &[u8] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::headers::is_tchar;
 
     fn client(text: &str, port: Option<u16>) -> Option<Client> {
         Some(Client::new(text.parse().unwrap(), port))
