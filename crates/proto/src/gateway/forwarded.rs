@@ -237,18 +237,18 @@ impl<'a> Lines<'a> {
         self.last.is_none()
     }
 
-    fn from_right(&self) -> impl Iterator<Item = &'a [u8]> {
+    fn backwards(&self) -> impl Iterator<Item = &'a [u8]> {
         self.last.into_iter().chain(self.before.iter().rev().copied())
     }
 
     /// The elements of the list that the lines are together (RFC 9110 §5.3), empty ones left out.
-    fn elements_from_right(&self) -> impl Iterator<Item = &'a [u8]> {
-        let elements = self.from_right().flat_map(|line| line.rsplit(|b| *b == b','));
+    fn elements_backwards(&self) -> impl Iterator<Item = &'a [u8]> {
+        let elements = self.backwards().flat_map(|line| line.rsplit(|b| *b == b','));
         elements.map(trim_ows).filter(|element| !element.is_empty())
     }
 
     fn rightmost(&self) -> Option<&'a [u8]> {
-        self.elements_from_right().next()
+        self.elements_backwards().next()
     }
 }
 
@@ -290,7 +290,7 @@ impl<'a> Said<'a> {
 
     fn customary(&self, trusts: impl Fn(IpAddr) -> bool) -> Origin {
         let mut client = None;
-        for element in self.x_for.elements_from_right() {
+        for element in self.x_for.elements_backwards() {
             let Some(found) = parse_address(element) else { break };
             client = Some(found);
             if !trusts(found.address) {
@@ -312,7 +312,7 @@ impl<'a> Said<'a> {
 
     /// `None` if it is malformed.
     fn standard(&self, trusts: impl Fn(IpAddr) -> bool) -> Option<Origin> {
-        let lines = self.forwarded.from_right().map(elements::parse).collect::<Option<Vec<_>>>()?;
+        let lines = self.forwarded.backwards().map(elements::parse).collect::<Option<Vec<_>>>()?;
         let mut origin = Origin::default();
         for Element { client, proto, host } in lines.into_iter().flat_map(|line| line.into_iter().rev()) {
             // Each was added by a trusted proxy, or the walk would have ended before; the last one counts.
