@@ -30,3 +30,12 @@ def reporter(interface: str) -> Iterator[Callable[..., ServerProcess]]:
             return running[options]
 
         yield serve
+
+
+@pytest.fixture
+def alone(interface: str) -> Iterator[Callable[..., ServerProcess]]:
+    """As `reporter`, for one test only."""
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(
+            start_target(f"report:{interface}", "--interface", interface, *options, folder=APPS)
+        )

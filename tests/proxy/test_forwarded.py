@@ -65,10 +65,10 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (["X-Forwarded-Host: user@evil.example"], {}),
     (["X-Forwarded-Host: evil.example/path"], {}),
     (["X-Forwarded-Host: good.example, "], {"host": "good.example", "server": ["good.example", 80]}),
-    (["X-Forwarded-Port: 8080"], {"host": "test:8080", "server": ["test", 8080]}),
+    (["X-Forwarded-Port: 8080"], {"host": "test:8080", "server": ["127.0.0.1", 8080]}),
     (
         ["X-Forwarded-Port: 443", "X-Forwarded-Proto: https"],
-        {"server": ["test", 443], "scheme": "https"},
+        {"server": ["127.0.0.1", 443], "scheme": "https"},
     ),
     (
         ["X-Forwarded-Host: good.example:1", "X-Forwarded-Port: 2"],

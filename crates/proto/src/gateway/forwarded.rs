@@ -96,7 +96,7 @@ pub struct Origin {
 pub struct Authority {
     /// What stands for the value of Host; `None` leaves it as it is.
     pub host: Option<String>,
-    /// The host without the port, IPv6 addresses in brackets; `None` if it is not known.
+    /// The host without the port, IPv6 addresses in brackets; `None` if only the port was said.
     pub name: Option<String>,
     /// The port.
     pub port: u16,
@@ -122,7 +122,7 @@ impl Origin {
             Some(port) => format!("{name}:{port}"),
         };
         let port = self.port.or(own).unwrap_or(default);
-        Some(Authority { host: Some(text), name: Some(name.to_owned()), port })
+        Some(Authority { host: Some(text), name: self.host.is_some().then(|| name.to_owned()), port })
     }
 
     /// What both say.
