@@ -23,7 +23,10 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     ([LAST], {"client": CLIENT}),
     (["X-Forwarded-For: 6.6.6.6, 203.0.113.7"], {"client": CLIENT}),
     (["X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.0.0.1"], {"client": CLIENT}),
-    (["X-Forwarded-For: 6.6.6.6", "Accept: */*", "x-forwarded-for: 203.0.113.7,10.0.0.1"], {"client": CLIENT}),
+    (
+        ["X-Forwarded-For: 6.6.6.6", "Accept: */*", "x-forwarded-for: 203.0.113.7,10.0.0.1"],
+        {"client": CLIENT},
+    ),
     (["X-Forwarded-For: 10.0.0.9, 10.0.0.1"], {"client": ["10.0.0.9", None]}),
     (["X-Forwarded-For: 203.0.113.7:4711"], {"client": ["203.0.113.7", 4711]}),
     (["X-Forwarded-For: [2001:db8::1]:4711"], {"client": ["2001:db8::1", 4711]}),
@@ -33,7 +36,7 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (["X-Forwarded-For: 203.0.113.7, rubbish"], {}),
     (["X-Forwarded-For: 127.0.0.1\x80"], {}),
     (["X-Forwarded-For:"], {}),
-    (['Forwarded: for=203.0.113.7'], {"client": CLIENT}),
+    (["Forwarded: for=203.0.113.7"], {"client": CLIENT}),
     (['Forwarded: for=6.6.6.6, for="203.0.113.7:4711", for=10.0.0.1'], {"client": ["203.0.113.7", 4711]}),
     (['Forwarded: For="[2001:db8::1]"'], {"client": ["2001:db8::1", None]}),
     (["Forwarded: for=_hidden, for=10.0.0.1"], {"client": ["10.0.0.1", None]}),
@@ -48,7 +51,10 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (["X-Forwarded-Proto: https", "X-Forwarded-Proto: http"], {}),
     (["X-Forwarded-Proto: gopher"], {}),
     (["X-Forwarded-Proto: https\t;"], {}),
-    (["Forwarded: for=203.0.113.7;proto=https, for=10.0.0.1;proto=http"], {"client": CLIENT, "scheme": "https"}),
+    (
+        ["Forwarded: for=203.0.113.7;proto=https, for=10.0.0.1;proto=http"],
+        {"client": CLIENT, "scheme": "https"},
+    ),
     (["Forwarded: for=6.6.6.6;proto=https, for=203.0.113.7"], {"client": CLIENT}),
     (["Forwarded: proto=https"], {"scheme": "https"}),
     # --- host and port
@@ -91,7 +97,12 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (["Forwarded: for=6.6.6.6;host=evil.example;proto=https", LAST], {}),
     (["Forwarded: for=203.0.113.7;host=evil.example;proto=https", LAST], {"client": CLIENT}),
     (
-        ["Forwarded: for=203.0.113.7;proto=https", LAST, "X-Forwarded-Proto: https", "X-Forwarded-Prefix: /evil"],
+        [
+            "Forwarded: for=203.0.113.7;proto=https",
+            LAST,
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Prefix: /evil",
+        ],
         {"client": CLIENT, "scheme": "https"},
     ),
     (["Forwarded: for=203.0.113.7", "X-Forwarded-Host: evil.example"], {}),
@@ -149,7 +160,13 @@ def test_the_headers_stay_visible(reporter: Reporter) -> None:
 def test_they_can_be_kept_from_the_application(reporter: Reporter) -> None:
     with Client(reporter(*UNTRUSTED, "--strip-forwarded", "--underscore-headers", "allow").port) as client:
         for _ in range(3):
-            fields = [LAST, "Forwarded: for=1.1.1.1", "X_Forwarded_Proto: https", "x-real-ip: 1", "Accept: */*"]
+            fields = [
+                LAST,
+                "Forwarded: for=1.1.1.1",
+                "X_Forwarded_Proto: https",
+                "x-real-ip: 1",
+                "Accept: */*",
+            ]
             report = ask(client, *fields)
             assert (report["seen"], report["client"]) == ([], None)
             assert report["host"] == "test"
@@ -165,7 +182,9 @@ def test_a_host_field_is_added_where_there_is_none(reporter: Reporter) -> None:
         report = client.response().json()
         assert (report["host"], report["server"]) == (None, ["127.0.0.1", 8080])
     with Client(reporter(*TRUSTED).port) as client:
-        client.send(b"GET http://inner.example/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Host: good.example\r\n\r\n")
+        client.send(
+            b"GET http://inner.example/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-Host: good.example\r\n\r\n"
+        )
         assert client.response().json()["host"] == "good.example"
 
 
@@ -280,6 +299,8 @@ def test_doubt_is_told_at_debug_level(reporter: Reporter) -> None:
     server = reporter(*TRUSTED, "--log-level", "debug")
     with Client(server.port) as client:
         client.get("/", "Forwarded: for=6.6.6.6", LAST)
-        server.wait_for(r"Forwarded and X-Forwarded-For name different clients.* from 127\.0\.0\.1 are not believed")
+        server.wait_for(
+            r"Forwarded and X-Forwarded-For name different clients.* from 127\.0\.0\.1 are not believed"
+        )
         client.get("/", 'Forwarded: "')
         server.wait_for(r"the Forwarded field is malformed")

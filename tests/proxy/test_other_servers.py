@@ -14,7 +14,13 @@ OPTIONS = ("--trusted-proxies", "127.0.0.1,10.0.0.0/8")
 
 @pytest.mark.parametrize(
     "value",
-    ["203.0.113.7", "6.6.6.6, 203.0.113.7", "6.6.6.6,203.0.113.7, 10.0.0.1", "10.0.0.9, 10.0.0.1", "2001:db8::1"],
+    [
+        "203.0.113.7",
+        "6.6.6.6, 203.0.113.7",
+        "6.6.6.6,203.0.113.7, 10.0.0.1",
+        "10.0.0.9, 10.0.0.1",
+        "2001:db8::1",
+    ],
 )
 def test_uvicorn_finds_the_same_client(reporter: Reporter, value: str) -> None:
     proxy_headers = pytest.importorskip("uvicorn.middleware.proxy_headers")

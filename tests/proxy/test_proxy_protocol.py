@@ -43,7 +43,9 @@ def ends_silently(client: Client) -> bool:
 
 
 @pytest.mark.parametrize(
-    "header", [V1, v2_inet(), v2_inet(b"\x04\0\x03abc" + b"\xee\x01\0" + b"x" * 256)], ids=["v1", "v2", "v2-tlv"]
+    "header",
+    [V1, v2_inet(), v2_inet(b"\x04\0\x03abc" + b"\xee\x01\0" + b"x" * 256)],
+    ids=["v1", "v2", "v2-tlv"],
 )
 class TestHeader:
     def test_before_the_request(self, reporter: Reporter, header: bytes) -> None:
@@ -88,7 +90,13 @@ def test_ipv6(reporter: Reporter) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [b"PROXY UNKNOWN\r\n", b"PROXY UNKNOWN a b c d\r\n", v2(0x20, 0, b""), v2(0x20, 0x11, b"x" * 12), v2(0x21, 0, b"x")],
+    [
+        b"PROXY UNKNOWN\r\n",
+        b"PROXY UNKNOWN a b c d\r\n",
+        v2(0x20, 0, b""),
+        v2(0x20, 0x11, b"x" * 12),
+        v2(0x21, 0, b"x"),
+    ],
 )
 def test_a_proxy_that_speaks_for_itself(reporter: Reporter, header: bytes) -> None:
     server = reporter(*BIND)
@@ -185,14 +193,20 @@ def test_only_listeners_that_expect_it_read_it(reporter: Reporter) -> None:
 
 def test_forwarding_headers_are_judged_by_the_peer_that_was_told(reporter: Reporter) -> None:
     """The same header block, again and again, from peers that are believed and from others."""
-    server = reporter(*BIND, "--trusted-proxies", "127.0.0.1,10.0.0.0/8", "--strip-forwarded", "--threads", "1")
+    server = reporter(
+        *BIND, "--trusted-proxies", "127.0.0.1,10.0.0.0/8", "--strip-forwarded", "--threads", "1"
+    )
     fields = ("X-Forwarded-For: 192.0.2.9", "X-Forwarded-Host: good.example", "X-Forwarded-Prefix: /p")
     with Client(server.port) as inner, Client(server.port) as outer:
         inner.send(b"PROXY TCP4 10.0.0.5 198.51.100.2 1000 443\r\n")
         outer.send(V1)
         for _ in range(4):
             report = inner.get("/", *fields).json()
-            assert (report["client"], report["host"], report["root"]) == (["192.0.2.9", None], "good.example", "/p")
+            assert (report["client"], report["host"], report["root"]) == (
+                ["192.0.2.9", None],
+                "good.example",
+                "/p",
+            )
             assert len(report["seen"]) == 3
             report = outer.get("/", *fields).json()
             assert (report["client"], report["host"], report["root"]) == (TOLD["client"], "test", "")

@@ -101,7 +101,8 @@ def test_nginx_adds_headers(reporter: Reporter, tmp_path: Path) -> None:
     nginx = program("nginx")
     port, server = free_port(), reporter(*FROM_PROXY)
     paths = " ".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{kind}_temp_path {tmp_path}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (tmp_path / "nginx.conf").write_text(
         f"""
@@ -126,7 +127,15 @@ def test_nginx_adds_headers(reporter: Reporter, tmp_path: Path) -> None:
         }}
         """
     )
-    arguments = [nginx, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")]
+    arguments = [
+        nginx,
+        "-p",
+        str(tmp_path),
+        "-c",
+        str(tmp_path / "nginx.conf"),
+        "-e",
+        str(tmp_path / "error.log"),
+    ]
     with running(arguments, port), Client(port) as client:
         spoofed = ["X-Forwarded-For: 6.6.6.6", "Forwarded: for=6.6.6.6", "X-Forwarded-Port: 1"]
         report = client.get("/app/x", *spoofed).json()
