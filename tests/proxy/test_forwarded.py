@@ -248,7 +248,7 @@ def test_a_prefix_stands_before_the_root_path(
         assert (report["root"], report["path"], report["raw_path"]) == (root, path, path)
 
 
-def test_unix_sockets(reporter: Reporter, tmp_path: Path) -> None:
+def test_unix_sockets(reporter: Reporter, interface: str, tmp_path: Path) -> None:
     for options, expected in (
         ((), {"client": CLIENT}),
         (("--trusted-proxies", "127.0.0.1"), {}),
@@ -259,6 +259,11 @@ def test_unix_sockets(reporter: Reporter, tmp_path: Path) -> None:
         with Client(path) as client:
             assert told(client, LAST) == expected
             assert told(client, "X-Forwarded-For: rubbish") == {}
+            report = ask(client, "X-Forwarded-Proto: https")
+            assert report["scheme"] == ("https" if expected else "http")
+            assert report["server"] == [path, report["server"][1]]
+            if interface == "wsgi":
+                assert report["server"][1] == (443 if expected else 80)
 
 
 def test_ipv6(reporter: Reporter) -> None:

@@ -107,6 +107,14 @@ def test_a_proxy_that_speaks_for_itself(reporter: Reporter, header: bytes) -> No
         assert report["server"] == ["127.0.0.1", server.port]
 
 
+def test_a_client_on_a_unix_socket_of_the_proxy_s(reporter: Reporter) -> None:
+    server = reporter(*BIND)
+    with Client(server.port) as client:
+        client.send(v2(0x21, 0x31, bytes(216)) + REQUEST)
+        expected = {"client": ["", None], "server": ["127.0.0.1", server.port]}
+        assert told(client.response().json()) == expected
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [

@@ -39,6 +39,8 @@ pub struct Addresses {
     pub remote_port: Option<Py<PyString>>,
     /// SERVER_NAME and SERVER_PORT, unless they are the same for all connections.
     pub server: Option<(Py<PyString>, Py<PyString>)>,
+    /// SERVER_PORT is that of the scheme: our side has none.
+    pub portless: bool,
 }
 
 /// A request whose body is on its way. No thread waits for it.

@@ -160,7 +160,7 @@ impl Environs {
             if origin.prefix.is_some() {
                 environ.set_item(&keys.script_name, from_latin1(py, mount.whole.as_bytes())?)?;
             }
-            self.show_origin(&environ, head, origin)?;
+            self.show_origin(&environ, head, origin, addresses)?;
         }
         Ok(environ)
     }
@@ -171,6 +171,7 @@ impl Environs {
         environ: &Bound<'_, PyDict>,
         head: &RequestHead<'_>,
         origin: &Origin,
+        addresses: &Addresses,
     ) -> PyResult<()> {
         let keys = &self.keys;
         if let Some(client) = origin.client {
@@ -183,6 +184,9 @@ impl Environs {
         }
         if let Some(scheme) = origin.scheme {
             environ.set_item(&keys.url_scheme, scheme.as_str())?;
+            if addresses.portless {
+                environ.set_item(&keys.server_port, scheme.default_port().to_string())?;
+            }
         }
         if let Some(authority) = origin.authority(head.authority()) {
             if let Some(host) = authority.host {
@@ -321,7 +325,8 @@ impl Addresses {
             let (name, port) = server(actual, listener);
             (text(&name), text(&port))
         });
-        Ok(Self { remote_address, remote_port, server })
+        let portless = told.is_none() && matches!(listener, Some(Address::Unix(_)));
+        Ok(Self { remote_address, remote_port, server, portless })
     }
 }
 
