@@ -14,7 +14,9 @@ fuzz_target!(|data: &[u8]| {
     for cut in 0..data.len() {
         match (parse(&data[..cut]), whole) {
             (Ok(Parsed::Incomplete), _) => {}
-            (Ok(Parsed::Complete { length, .. }), _) => assert!(length <= cut && parse(&data[..cut]) == whole),
+            (Ok(Parsed::Complete { length, .. }), _) => {
+                assert!(length <= cut && parse(&data[..cut]) == whole)
+            }
             // Which of its mistakes is seen first may depend on how much is there.
             (Err(_), whole) => assert!(whole.is_err()),
         }
