@@ -50,6 +50,8 @@ pub struct Listener {
     address: Address,
     /// Removed when we stop: only for a socket file that we made, and only if it is still ours (device and inode).
     created: Option<(u64, u64)>,
+    /// Connections begin with a header of the PROXY protocol.
+    proxied: bool,
 }
 
 /// What [`Listener::accept`] brought.
@@ -69,6 +71,9 @@ pub struct NewConnection {
     pub(crate) socket: Socket,
     /// Who it is.
     pub peer: Peer,
+    /// It has to begin with a header of the PROXY protocol, which tells who it really is. Only to be believed from
+    /// peers that are trusted: the others are not admitted.
+    pub proxied: bool,
 }
 
 impl Listener {
@@ -167,7 +172,12 @@ impl Listener {
             // Nagle's algorithm could only delay their last segment.
             sockopt::set_tcp_nodelay(&fd, true)?;
         }
-        Ok(Self { fd, address, created })
+        Ok(Self { fd, address, created, proxied: false })
+    }
+
+    /// From now on, every connection must begin with a header of the PROXY protocol.
+    pub fn expect_proxy_protocol(&mut self) {
+        self.proxied = true;
     }
 
     /// Where it listens, with the port that the system chose.
@@ -189,7 +199,8 @@ impl Listener {
                         peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map_or(Peer::Unix, |address| {
                             Peer::Inet(SocketAddr::new(address.ip().to_canonical(), address.port()))
                         });
-                    return Ok(Accepted::Connection(NewConnection { socket: Socket::new(fd), peer }));
+                    let socket = Socket::new(fd);
+                    return Ok(Accepted::Connection(NewConnection { socket, peer, proxied: self.proxied }));
                 }
                 Err(Errno::AGAIN) => return Ok(Accepted::Empty),
                 // accept(2): these are errors of the one connection that is already gone.

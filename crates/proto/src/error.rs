@@ -79,6 +79,12 @@ request_errors! {
     ChunkLineTooLong = 400, "A chunk-size line is too long.";
     /// A chunk's data is not followed by CRLF (RFC 9112 §7.1).
     BadChunkEnd = 400, "The data of a chunk is not followed by CRLF.";
+    /// What came first on a connection that has to begin with a PROXY protocol header is none.
+    MissingProxyHeader = 400, "The PROXY protocol header is missing.";
+    /// A PROXY protocol header that does not follow its specification, or was cut off.
+    BadProxyHeader = 400, "The PROXY protocol header is malformed.";
+    /// A PROXY protocol header beyond what is allowed: 107 bytes in version 1, 4 KiB in version 2.
+    ProxyHeaderTooLong = 400, "The PROXY protocol header is too long.";
     /// The peer ended the connection inside a head.
     EarlyEndOfHead = 400, "The request ended inside its head.";
     /// The peer ended the connection inside a body (RFC 9112 §8).

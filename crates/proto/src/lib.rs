@@ -8,6 +8,7 @@
 //! | [`h1`] | an HTTP/1.1 server connection: head parser, framing, chunked coding, the state machine (`h1/LIFECYCLE.md`) |
 //! | [`request`] | a request head as every protocol shows it |
 //! | [`response`] | a response head as an application gave it, checked |
+//! | [`gateway`] | what a proxy says of the client: Forwarded, X-Forwarded-…, the PROXY protocol |
 //! | [`headers`] | field syntax, and blocks of checked fields |
 //! | [`target`] | request targets, authorities, percent-decoding |
 //! | [`date`] | the `Date` field's format |
@@ -18,6 +19,7 @@
 
 pub mod date;
 pub mod error;
+pub mod gateway;
 pub mod h1;
 pub mod headers;
 pub mod limits;

@@ -78,6 +78,7 @@ pub struct HeadSpans {
     pub(crate) rewrites_host: bool,
     pub(crate) expects_continue: bool,
     pub(crate) accepts_trailers: bool,
+    pub(crate) forwarding: bool,
     pub(crate) upgrade: Option<Span>,
     pub(crate) fields: Vec<FieldSpan>,
 }
@@ -193,6 +194,12 @@ impl<'a> RequestHead<'a> {
     /// asked for: nothing goes wrong without.
     pub fn accepts_trailers(&self) -> bool {
         self.spans.accepts_trailers
+    }
+
+    /// True if there are fields of the kind that proxies write (see
+    /// [`is_forwarding`](crate::gateway::forwarded::is_forwarding)).
+    pub fn has_forwarding(&self) -> bool {
+        self.spans.forwarding
     }
 
     /// The value of (the first) Upgrade field, if this is HTTP/1.1 and Connection lists `upgrade` (RFC 9110 §7.8).

@@ -148,6 +148,16 @@ pub(crate) fn is_authority(value: &[u8]) -> bool {
     host_is_valid && is_port_suffix(port)
 }
 
+/// The host of a valid authority, with the brackets of an IPv6 address, and its port, if there is one above 0.
+pub(crate) fn split_authority(authority: &str) -> (&str, Option<u16>) {
+    let colon = match authority.rfind(':') {
+        Some(colon) if !authority.ends_with(']') => colon,
+        _ => return (authority, None),
+    };
+    let port = authority[colon + 1..].parse().ok().filter(|port| *port != 0);
+    (&authority[..colon], port)
+}
+
 /// True if `suffix` is empty, or a colon and a port.
 #[inline]
 fn is_port_suffix(suffix: &[u8]) -> bool {

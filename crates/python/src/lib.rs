@@ -6,6 +6,7 @@
 //! | How is a WSGI application served? | `wsgi` |
 //! | What are the settings, and what does the command line say? | `settings` (the registry is the crate `yett-settings`), `options` (for gateways), `elsewhere` (other servers' options) |
 //! | How are addresses opened, and what if that fails? | `listeners` |
+//! | What is believed of proxies in front? | `proxies` (what their words mean: `yett_proto::gateway`) |
 //! | How does the process learn that it is to stop? | `signals` |
 //! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
@@ -21,6 +22,7 @@ mod ffi;
 mod listeners;
 mod log;
 mod options;
+mod proxies;
 mod settings;
 mod signals;
 mod wsgi;

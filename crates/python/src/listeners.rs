@@ -54,7 +54,8 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
     let values = &settings.values;
     let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
     let mut opened: Vec<yett_net::Listener> = Vec::new();
-    for bind in values.bind.iter().map(|listen| &listen.address) {
+    for listen in &values.bind {
+        let bind = &listen.address;
         let result = match bind {
             Bind::Tcp { host, port } => yett_net::Listener::tcp(host, *port, backlog),
             Bind::Unix(path) => {
@@ -63,7 +64,12 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
             Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
         };
         match result {
-            Ok(listeners) => opened.extend(listeners),
+            Ok(mut listeners) => {
+                if listen.proxy_protocol {
+                    listeners.iter_mut().for_each(yett_net::Listener::expect_proxy_protocol);
+                }
+                opened.extend(listeners);
+            }
             Err(error) => {
                 opened.iter_mut().for_each(yett_net::Listener::remove_file);
                 return Err(PyOSError::new_err((error.raw_os_error(), explain(bind, &error))));

@@ -9,6 +9,7 @@ use yett_proto::limits::Limits;
 use yett_settings::Settings;
 
 use crate::access_log;
+use crate::proxies::Proxies;
 
 /// The settings that both gateways share, and those of WSGI.
 pub struct Options {
@@ -16,6 +17,8 @@ pub struct Options {
     pub timeouts: Timeouts,
     pub server_header: bool,
     pub access_log: Option<access_log::Writer>,
+    /// What is believed of proxies in front.
+    pub proxies: Proxies,
     /// Request bodies are collected before the application is called.
     pub request_buffering: bool,
     /// Bytes of a response that may wait for its client in a temporary file.
@@ -47,6 +50,7 @@ impl Options {
             },
             server_header: settings.server_header,
             access_log,
+            proxies: Proxies::new(settings)?,
             request_buffering: settings.request_buffering,
             response_spool: settings.response_spool,
         })

@@ -60,5 +60,5 @@ pub use options::{USAGE, command};
 pub use reference::reference;
 pub use registry::{Equivalents, SETTINGS, Section, Setting, Settings};
 pub use settings::SettingError;
-pub use trusted::FORWARDED_HEADERS;
+pub use trusted::{ALL_FORWARDED_HEADERS, FORWARDED_HEADERS, Trusted};
 pub use units::{FOREVER, LONGEST};

@@ -16,7 +16,8 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long somebody may be waited for. All finite.
 #[derive(Clone, Debug)]
 pub struct Timeouts {
-    /// From a request's first byte to the end of its head.
+    /// From a request's first byte to the end of its head; also for the header of the PROXY protocol, from the beginning
+    /// of the connection.
     pub head: Duration,
     /// Between two requests, and before the first.
     pub keep_alive: Duration,
@@ -68,10 +69,12 @@ impl Connection {
     pub fn await_next(&mut self, now: Millis, timeouts: &Timeouts) -> Option<Millis> {
         // The head of the next request may begin while the last response is still on its way: it has a clock of its own.
         // (Above the mark it is we who do not read on.)
+        // A proxy that owes its header is waited for in the same way, from when it has connected.
         let in_head = self.phase == Phase::Open
-            && !self.h1.in_exchange()
-            && !self.input.is_empty()
-            && self.output.pending() < OUTPUT_HIGH_WATER;
+            && (self.header_due
+                || (!self.h1.in_exchange()
+                    && !self.input.is_empty()
+                    && self.output.pending() < OUTPUT_HIGH_WATER));
         self.head_began = in_head.then(|| self.head_began.unwrap_or(now));
         let waiting = match self.phase {
             Phase::Lingering | Phase::Done => Waiting::Linger,

@@ -10,12 +10,14 @@
 //! | What comes in, and when does reading stop? | `receive` |
 //! | How is a response queued, written, and the connection closed? | `respond` |
 //! | Who is waited for, and how long? | `deadline` |
+//! | Who is behind a proxy that speaks the PROXY protocol? | `proxied` |
 //! | How does a thread wait for one client? | `wait` (not in an event loop) |
 //!
 //! Back-pressure is the absence of reading: while the body buffer is full, or a response is in progress, nothing is
 //! read, TCP's window fills, and the client waits. Readiness is edge-triggered, so the connection remembers it.
 
 mod deadline;
+mod proxied;
 mod receive;
 mod respond;
 #[cfg(test)]
@@ -127,6 +129,10 @@ pub struct Connection {
     /// What the kernel still held for a client that is behind, when that was last looked at.
     untaken: u32,
     peer: Peer,
+    /// A header of the PROXY protocol has to come before anything else.
+    header_due: bool,
+    /// The address that the client has connected to, as a proxy has told it.
+    told_local: Option<SocketAddr>,
 }
 
 impl Connection {
@@ -169,13 +175,22 @@ impl Connection {
             cut_off: false,
             untaken: 0,
             peer: new.peer,
+            header_due: new.proxied,
+            told_local: None,
         })
     }
 
-    /// Who it is.
+    /// Who it is; with the PROXY protocol, from its first request on, the client that the proxy speaks for.
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// The address that the client has connected to, if that is another than ours: one of a proxy that speaks the PROXY
+    /// protocol.
+    #[must_use]
+    pub fn told_local_address(&self) -> Option<SocketAddr> {
+        self.told_local
     }
 
     /// The address on our side, for a listener on all addresses.

@@ -107,6 +107,9 @@ impl Connection {
                     return Step::Wait;
                 }
             }
+            if self.ended && self.header_due && inbox.bytes.len() > inbox.start {
+                return self.refuse(RequestError::BadProxyHeader, stamp);
+            }
             if self.ended {
                 match self.h1.handle_eof() {
                     Err(error) => return self.refuse(error, stamp),
@@ -140,6 +143,13 @@ impl Connection {
     }
 
     fn parse(&mut self, inbox: &mut Inbox, stamp: &Stamp<'_>) -> Parsed {
+        if self.header_due {
+            match self.take_proxy_header(inbox.bytes.get(inbox.start..).unwrap_or_default()) {
+                Ok(Some(length)) => inbox.start += length,
+                Ok(None) => return Parsed::NeedInput,
+                Err(error) => return Parsed::Step(self.refuse(error, stamp)),
+            }
+        }
         let mut body_grew = false;
         loop {
             if self.awaits_response() {
@@ -227,6 +237,11 @@ impl Connection {
     }
 
     pub(super) fn refuse(&mut self, error: RequestError, stamp: &Stamp<'_>) -> Step {
+        if self.header_due {
+            // Whoever that is has not begun to speak HTTP: there is nothing that it would understand.
+            self.phase = Phase::Done;
+            return Step::Refused(error);
+        }
         self.forget_body();
         self.cut_off = true;
         if self.h1.response_started() {

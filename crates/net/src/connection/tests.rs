@@ -1,5 +1,7 @@
 //! One connection over a pair of real sockets, with the clock in the test's hand.
 
+mod proxied;
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -36,12 +38,17 @@ struct Harness {
 
 impl Harness {
     fn new() -> Self {
+        Self::of(false)
+    }
+
+    /// `proxied`: the PROXY protocol is expected.
+    fn of(proxied: bool) -> Self {
         let (ours, client) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let reactor = Reactor::new().unwrap();
         let token = Token::from_u64(1);
-        let new = NewConnection { socket: Socket::new(ours.into()), peer: Peer::Unix };
+        let new = NewConnection { socket: Socket::new(ours.into()), peer: Peer::Unix, proxied };
         let connection = Connection::new(new, &Arc::new(Limits::default()), &reactor, token, 0).unwrap();
         let mut harness = Self {
             connection,

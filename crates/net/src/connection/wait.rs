@@ -88,7 +88,7 @@ mod tests {
     fn connect() -> (Connection, UnixStream) {
         let (ours, client) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let new = NewConnection { socket: Socket::new(ours.into()), peer: Peer::Unix };
+        let new = NewConnection { socket: Socket::new(ours.into()), peer: Peer::Unix, proxied: false };
         let reactor = Reactor::new().unwrap();
         let limits = Arc::new(Limits::default());
         (Connection::new(new, &limits, &reactor, Token::from_u64(1), 0).unwrap(), client)

@@ -2,6 +2,7 @@
 //! Expect, Connection, TE, Upgrade.
 
 use crate::error::RequestError;
+use crate::gateway::forwarded::is_forwarding;
 use crate::headers::{is_token, list_elements, parse_decimal};
 use crate::limits::Limits;
 use crate::request::{BodyLength, HeadSpans, Version};
@@ -39,6 +40,8 @@ pub(super) struct Significant<'a> {
     keep_alive: bool,
     connection_upgrade: bool,
     accepts_trailers: bool,
+    /// There is a field of the kind that proxies write.
+    forwarding: bool,
     /// Index of the first Upgrade.
     upgrade: Option<usize>,
 }
@@ -65,6 +68,7 @@ impl<'a> Significant<'a> {
             10 if is_name(name, b"connection") => self.note_connection(value),
             14 if is_name(name, b"content-length") => self.note_length(value),
             17 if is_name(name, b"transfer-encoding") => self.note_coding(value),
+            9.. if matches!(name[0] | 0x20, b'x' | b'f') => self.forwarding |= is_forwarding(name),
             _ => {}
         }
     }
@@ -125,6 +129,7 @@ impl<'a> Significant<'a> {
         }
         spans.expects_continue = self.expects_continue && is_11 && spans.body != BodyLength::None;
         spans.accepts_trailers = self.accepts_trailers && is_11;
+        spans.forwarding = self.forwarding;
         spans.upgrade = match self.upgrade {
             Some(index) if self.connection_upgrade && is_11 => {
                 spans.fields.get(index).map(|field| field.value)

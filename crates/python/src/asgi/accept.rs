@@ -51,6 +51,9 @@ impl Driver {
     }
 
     fn admit(&self, new: NewConnection, index: usize) {
+        if !self.options.proxies.admits(&new) {
+            return;
+        }
         let now = clock::now();
         let mut failed = None;
         let mut slots = self.slots.borrow_mut();
@@ -99,8 +102,10 @@ impl Driver {
             }
             let local = acceptor.address(slot.listener).cloned();
             let wildcard = local.as_ref().is_some_and(Address::is_wildcard);
-            let actual = if wildcard { slot.connection.local_address() } else { None };
-            (slot.connection.peer(), local, actual)
+            let connection = &slot.connection;
+            let told = connection.told_local_address();
+            let actual = told.or_else(|| if wildcard { connection.local_address() } else { None });
+            (connection.peer(), local, actual)
         };
         let addresses = Rc::new(Addresses::new(py, peer, local.as_ref(), actual)?);
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {

@@ -48,12 +48,13 @@ impl Driver {
     fn try_begin_exchange(self: &Rc<Self>, py: Python<'_>, token: Token, inbox: &Inbox) -> PyResult<()> {
         let head = inbox.head();
         let addresses = self.addresses(py, token)?;
-        let scope = self.scopes.make(py, &head, &addresses)?;
+        let forwarding = self.options.proxies.judge(addresses.peer, &head);
+        let scope = self.scopes.make(py, &head, &addresses, &forwarding)?;
         let inner = Inner::new(Rc::clone(self), token);
         inner.scope.replace(Some(scope.clone().unbind()));
         if self.options.access_log.is_some() {
-            let peer = self.slots.borrow().get(token).map(|slot| slot.connection.peer());
-            inner.record.replace(peer.map(|peer| Box::new(access_log::Record::new(&head, peer))));
+            let client = forwarding.client(addresses.peer);
+            inner.record.replace(Some(Box::new(access_log::Record::new(&head, client))));
         }
         let exchange = Bound::new(py, Exchange::new(inner))?;
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {

@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use yett_net::{Address, Peer};
+use yett_proto::gateway::forwarded::Authority;
 use yett_proto::request::{RequestHead, Version};
 use yett_proto::target::percent_decode;
 
 use crate::block_cache::{BlockCache, Found};
 use crate::common_names::CommonNames;
+use crate::proxies::{Forwarding, Mount};
 
 /// Version of the HTTP part of the specification that is implemented here: 2.5 has the pathsend, early hint and
 /// trailers extensions and the `OSError` from `send()` after a disconnect.
@@ -32,6 +34,8 @@ pub struct Scopes {
     keys: Keys,
     methods: Vec<(&'static [u8], Py<PyString>)>,
     http10: Py<PyString>,
+    https: Py<PyString>,
+    host: Py<PyBytes>,
     empty: Py<PyBytes>,
     names: CommonNames<PyBytes>,
     blocks: BlockCache<PyTuple>,
@@ -48,10 +52,13 @@ struct Keys {
     server: Py<PyString>,
     state: Py<PyString>,
     extensions: Py<PyString>,
+    scheme: Py<PyString>,
+    root_path: Py<PyString>,
 }
 
 /// The two addresses of a connection as the scope has them, made at its first request.
 pub struct Addresses {
+    pub peer: Peer,
     pub client: Py<PyAny>,
     pub server: Py<PyAny>,
 }
@@ -79,7 +86,7 @@ impl Addresses {
             }
             (None, None) => py.None(),
         };
-        Ok(Self { client, server })
+        Ok(Self { peer, client, server })
     }
 }
 
@@ -123,9 +130,13 @@ impl Scopes {
                 server: text("server"),
                 state: text("state"),
                 extensions: text("extensions"),
+                scheme: text("scheme"),
+                root_path: text("root_path"),
             },
             methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
             http10: text("1.0"),
+            https: text("https"),
+            host: PyBytes::new(py, b"host").unbind(),
             empty: PyBytes::new(py, b"").unbind(),
             names: CommonNames::new(|name| PyBytes::new(py, name.as_bytes()).unbind()),
             blocks: BlockCache::default(),
@@ -138,6 +149,7 @@ impl Scopes {
         py: Python<'py>,
         head: &RequestHead<'_>,
         addresses: &Addresses,
+        forwarding: &Forwarding,
     ) -> PyResult<Bound<'py, PyDict>> {
         let keys = &self.keys;
         let scope = self.template.bind(py).copy()?;
@@ -147,11 +159,32 @@ impl Scopes {
         scope.set_item(&keys.server, &addresses.server)?;
         scope.set_item(&keys.client, &addresses.client)?;
         scope.set_item(&keys.method, self.method(py, head.method()))?;
-        let (path, raw_path) = self.path(py, head.path());
+        let mount = forwarding.mount(&self.root_path);
+        let (path, raw_path) = path(py, head.path(), &mount);
         scope.set_item(&keys.path, path)?;
         scope.set_item(&keys.raw_path, raw_path)?;
         scope.set_item(&keys.query_string, self.bytes(py, head.query()))?;
-        scope.set_item(&keys.headers, self.headers(py, head)?)?;
+        let headers = self.headers(py, head, forwarding)?;
+        if let Some(origin) = forwarding.origin() {
+            if let Some(client) = origin.client {
+                // uvicorn, too, gives 0 for a port that is not known.
+                let client = (client.address.to_string(), client.port.unwrap_or(0));
+                scope.set_item(&keys.client, client)?;
+            }
+            if forwarding.is_https() {
+                scope.set_item(&keys.scheme, &self.https)?;
+            }
+            if origin.prefix.is_some() {
+                scope.set_item(&keys.root_path, &*mount.whole)?;
+            }
+            if let Some(authority) = origin.authority(head.authority()) {
+                scope.set_item(&keys.server, server(py, &authority, addresses)?)?;
+                if let Some(host) = &authority.host {
+                    self.replace_host(&headers, head, host)?;
+                }
+            }
+        }
+        scope.set_item(&keys.headers, headers)?;
         if let Some(state) = &self.state {
             scope.set_item(&keys.state, state.bind(py).copy()?)?;
         }
@@ -174,32 +207,23 @@ impl Scopes {
         if bytes.is_empty() { self.empty.bind(py).clone() } else { PyBytes::new(py, bytes) }
     }
 
-    /// `path` and `raw_path`. Under `--root-path` both include it, as the specification has it (`root_path` is a
-    /// prefix of `path`): it is put in front unless the proxy has left it there.
-    fn path<'py>(&self, py: Python<'py>, raw: &[u8]) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
-        let decoded = percent_decode(raw);
-        let text = String::from_utf8_lossy(&decoded);
-        let root = &self.root_path;
-        let mounted = root.is_empty()
-            || text.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if mounted || raw == b"*" {
-            (PyString::new(py, &text), PyBytes::new(py, raw))
-        } else {
-            let raw_path = [root.as_bytes(), raw].concat();
-            (PyString::new(py, &format!("{root}{text}")), PyBytes::new(py, &raw_path))
-        }
-    }
-
     /// The `headers` list: names in lower case, order and repetition kept.
-    fn headers<'py>(&self, py: Python<'py>, head: &RequestHead<'_>) -> PyResult<Bound<'py, PyList>> {
-        // The value of Host is not the one in the block then.
-        let block = (!head.rewrites_host()).then(|| self.blocks.look_up(py, head.field_block()));
+    fn headers<'py>(
+        &self,
+        py: Python<'py>,
+        head: &RequestHead<'_>,
+        forwarding: &Forwarding,
+    ) -> PyResult<Bound<'py, PyList>> {
+        // Otherwise not all of the block is shown, or the value of Host is not the one in it.
+        let whole = !head.rewrites_host() && !matches!(forwarding, Forwarding::Stripped);
+        let block = whole.then(|| self.blocks.look_up(py, head.field_block()));
         if let Some(Found::Known(fields)) = block {
             return Ok(fields.to_list());
         }
         let fields = PyTuple::new(
             py,
             head.fields()
+                .filter(|(name, _)| !forwarding.hides(name))
                 .map(|(name, value)| (self.name(py, name), self.bytes(py, value)).into_pyobject(py))
                 .collect::<PyResult<Vec<_>>>()?,
         )?;
@@ -209,10 +233,50 @@ impl Scopes {
         Ok(fields.to_list())
     }
 
+    /// Sets the value of Host in the list of all fields, or adds one.
+    fn replace_host(&self, headers: &Bound<'_, PyList>, head: &RequestHead<'_>, host: &str) -> PyResult<()> {
+        let field = (&self.host, PyBytes::new(headers.py(), host.as_bytes()));
+        match head.fields().position(|(name, _)| name.eq_ignore_ascii_case(b"host")) {
+            Some(index) => headers.set_item(index, field),
+            None => headers.insert(0, field),
+        }
+    }
+
     fn name<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyBytes> {
         match self.names.get(name) {
             Some(name) => name.bind(py).clone(),
             None => PyBytes::new(py, &name.to_ascii_lowercase()),
         }
     }
+}
+
+/// `path` and `raw_path`. Both include the mount, as the specification has it (`root_path` is a prefix of `path`): it is
+/// put in front unless the proxy has left it there.
+fn path<'py>(py: Python<'py>, raw: &[u8], mount: &Mount<'_>) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
+    let decoded = percent_decode(raw);
+    let text = String::from_utf8_lossy(&decoded);
+    let missing = mount.missing(text.as_bytes());
+    if missing.is_empty() || raw == b"*" {
+        (PyString::new(py, &text), PyBytes::new(py, raw))
+    } else {
+        let raw_path = [missing.as_bytes(), raw].concat();
+        (PyString::new(py, &format!("{missing}{text}")), PyBytes::new(py, &raw_path))
+    }
+}
+
+/// The pair for `server` when a proxy has told what the request was for: without the brackets of an IPv6 address.
+fn server<'py>(
+    py: Python<'py>,
+    authority: &Authority,
+    addresses: &Addresses,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let Some(name) = &authority.name else {
+        // Only the port.
+        let server = addresses.server.bind(py).cast::<PyTuple>();
+        let name =
+            server.map(|server| server.get_item(0)).unwrap_or_else(|_| Ok(py.None().into_bound(py)))?;
+        return (name, authority.port).into_pyobject(py);
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    (bare, authority.port).into_pyobject(py)
 }

@@ -9,6 +9,7 @@ use yett_net::{Connection, Token};
 use yett_proto::request::StoredHead;
 
 use crate::access_log;
+use crate::proxies::Forwarding;
 
 /// Bytes of a request body that are collected in memory; the rest goes to a temporary file. Most forms and API calls
 /// are smaller, uploads larger.
@@ -21,6 +22,8 @@ pub struct Client {
     pub listener: usize,
     /// Made at its first request.
     pub addresses: Option<Addresses>,
+    /// What proxies have said of the request that is being collected or answered.
+    pub forwarding: Forwarding,
     /// The request whose body has not arrived whole.
     pub collecting: Option<Box<Collecting>>,
     /// Bytes of its responses that it has not taken, as counted while it is at rest.
@@ -36,6 +39,8 @@ pub struct Addresses {
     pub remote_port: Option<Py<PyString>>,
     /// SERVER_NAME and SERVER_PORT, unless they are the same for all connections.
     pub server: Option<(Py<PyString>, Py<PyString>)>,
+    /// SERVER_PORT is that of the scheme: our side has none.
+    pub portless: bool,
 }
 
 /// A request whose body is on its way. No thread waits for it.

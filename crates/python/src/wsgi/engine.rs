@@ -16,6 +16,7 @@ use super::client::Client;
 use super::forked;
 use crate::log;
 use crate::options::Options;
+use crate::proxies::Forwarding;
 
 /// Timer entries of connections that have gone are forgotten when there are so many more than connections.
 const SPARE_ENTRIES: usize = 4096;
@@ -84,6 +85,9 @@ impl Engine {
     }
 
     fn admit(&self, new: NewConnection, listener: usize) {
+        if !self.options.proxies.admits(&new) {
+            return;
+        }
         let Some(token) = self.clients.open() else {
             return log::error("a new connection: there are too many already");
         };
@@ -98,6 +102,7 @@ impl Engine {
                     connection,
                     listener,
                     addresses: None,
+                    forwarding: Forwarding::default(),
                     collecting: None,
                     record: None,
                     waiting: 0,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyString};
 use yett_net::{Address, Connection, Peer};
+use yett_proto::gateway::forwarded::Origin;
 use yett_proto::request::{RequestHead, Version};
 use yett_proto::target::percent_decode;
 use yett_settings::{Settings, UnderscoreHeaders};
@@ -17,6 +18,7 @@ use super::exchange::Exchange;
 use crate::block_cache::{BlockCache, Found};
 use crate::common_names::CommonNames;
 use crate::ffi::from_latin1;
+use crate::proxies::Forwarding;
 
 /// Methods whose names are made once.
 const METHODS: &[&str] = &["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -47,6 +49,9 @@ struct Keys {
     content_length: Py<PyString>,
     input: Py<PyString>,
     early_hints: Py<PyString>,
+    script_name: Py<PyString>,
+    url_scheme: Py<PyString>,
+    host: Py<PyString>,
 }
 
 impl Environs {
@@ -100,6 +105,9 @@ impl Environs {
                 content_length: text("CONTENT_LENGTH"),
                 input: text("wsgi.input"),
                 early_hints: text("wsgi.early_hints"),
+                script_name: text("SCRIPT_NAME"),
+                url_scheme: text("wsgi.url_scheme"),
+                host: text("HTTP_HOST"),
             },
             methods: METHODS.iter().map(|method| (method.as_bytes(), text(method))).collect(),
             http10: text("HTTP/1.0"),
@@ -116,9 +124,10 @@ impl Environs {
         py: Python<'py>,
         head: &RequestHead<'_>,
         addresses: &Addresses,
+        forwarding: &Forwarding,
     ) -> PyResult<Bound<'py, PyDict>> {
         let keys = &self.keys;
-        let environ = self.with_headers(py, head)?;
+        let environ = self.with_headers(py, head, forwarding)?;
         if head.method() != b"GET" {
             environ.set_item(&keys.request_method, self.method(py, head.method())?)?;
         }
@@ -128,7 +137,8 @@ impl Environs {
         // Under both names: Gunicorn's, and that of Apache, uWSGI and nginx.
         let uri = from_latin1(py, head.target())?;
         let path = percent_decode(head.path());
-        let path = self.below_root(&path);
+        let mount = forwarding.mount(&self.root_path);
+        let path = mount.below(&path);
         // Mostly they are the same.
         let path = if path == head.target() { uri.clone() } else { from_latin1(py, path)? };
         environ.set_item(&keys.path_info, path)?;
@@ -146,7 +156,48 @@ impl Environs {
             Some(port) => environ.set_item(&keys.remote_port, port)?,
             None => environ.del_item(&keys.remote_port)?,
         }
+        if let Some(origin) = forwarding.origin() {
+            if origin.prefix.is_some() {
+                environ.set_item(&keys.script_name, from_latin1(py, mount.whole.as_bytes())?)?;
+            }
+            self.show_origin(&environ, head, origin, addresses)?;
+        }
         Ok(environ)
+    }
+
+    /// What a trusted proxy has said, in the places where a server without one has its own: as werkzeug's ProxyFix does.
+    fn show_origin(
+        &self,
+        environ: &Bound<'_, PyDict>,
+        head: &RequestHead<'_>,
+        origin: &Origin,
+        addresses: &Addresses,
+    ) -> PyResult<()> {
+        let keys = &self.keys;
+        if let Some(client) = origin.client {
+            environ.set_item(&keys.remote_addr, client.address.to_string())?;
+            match client.port {
+                Some(port) => environ.set_item(&keys.remote_port, port.to_string())?,
+                None if environ.contains(&keys.remote_port)? => environ.del_item(&keys.remote_port)?,
+                None => {}
+            }
+        }
+        if let Some(scheme) = origin.scheme {
+            environ.set_item(&keys.url_scheme, scheme.as_str())?;
+            if addresses.portless {
+                environ.set_item(&keys.server_port, scheme.default_port().to_string())?;
+            }
+        }
+        if let Some(authority) = origin.authority(head.authority()) {
+            if let Some(host) = authority.host {
+                environ.set_item(&keys.host, host)?;
+            }
+            if let Some(name) = authority.name {
+                environ.set_item(&keys.server_name, name)?;
+            }
+            environ.set_item(&keys.server_port, authority.port.to_string())?;
+        }
+        Ok(())
     }
 
     /// Puts in what belongs to the exchange. `input`: `None` for a request without a body. `decoded`: the length of a body that came without one and was collected;
@@ -177,23 +228,21 @@ impl Environs {
         }
     }
 
-    /// A path without the prefix that SCRIPT_NAME says, if the proxy has left it there.
-    fn below_root<'a>(&self, path: &'a [u8]) -> &'a [u8] {
-        match path.strip_prefix(self.root_path.as_bytes()) {
-            Some(rest) if matches!(rest.first(), None | Some(b'/')) => rest,
-            _ => path,
-        }
-    }
-
     /// The template with the request's header fields.
-    fn with_headers<'py>(&self, py: Python<'py>, head: &RequestHead<'_>) -> PyResult<Bound<'py, PyDict>> {
-        // The value of Host is not the one in the block if it is rewritten.
-        let block = (!head.rewrites_host()).then(|| self.blocks.look_up(py, head.field_block()));
+    fn with_headers<'py>(
+        &self,
+        py: Python<'py>,
+        head: &RequestHead<'_>,
+        forwarding: &Forwarding,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        // Otherwise not all of the block is shown, or the value of Host is not the one in it.
+        let whole = !head.rewrites_host() && !matches!(forwarding, Forwarding::Stripped);
+        let block = whole.then(|| self.blocks.look_up(py, head.field_block()));
         if let Some(Found::Known(environ)) = block {
             return environ.copy();
         }
         let environ = self.template.bind(py).copy()?;
-        for (name, value) in head.fields() {
+        for (name, value) in head.fields().filter(|(name, _)| !forwarding.hides(name)) {
             let Some(key) = self.key(py, name) else { continue };
             let value = from_latin1(py, value)?;
             let value = match environ.get_item(&key)? {
@@ -270,12 +319,14 @@ impl Addresses {
             Peer::Unix => (text(""), None),
         };
         let wildcard = listener.is_some_and(Address::is_wildcard);
-        let actual = if wildcard { connection.local_address() } else { None };
-        let server = (!only || wildcard).then(|| {
+        let told = connection.told_local_address();
+        let actual = told.or_else(|| if wildcard { connection.local_address() } else { None });
+        let server = (!only || actual.is_some()).then(|| {
             let (name, port) = server(actual, listener);
             (text(&name), text(&port))
         });
-        Ok(Self { remote_address, remote_port, server })
+        let portless = told.is_none() && matches!(listener, Some(Address::Unix(_)));
+        Ok(Self { remote_address, remote_port, server, portless })
     }
 }
 

@@ -93,12 +93,14 @@ impl Gateway {
     fn answer(&self, py: Python<'_>, lent: &Lent, inner: &Inner, request: Request) -> PyResult<()> {
         let exchange = lent.exchange.bind(py);
         let (environ, chunked) = inner.with_worker(|worker| {
+            let client = worker.client.as_mut();
+            let forwarding = client.map(|client| std::mem::take(&mut client.forwarding)).unwrap_or_default();
             let addresses = match worker.client.as_mut().and_then(|client| client.addresses.take()) {
                 Some(addresses) => addresses,
                 None => self.addresses(py, worker)?,
             };
             let head = worker.head_of(&request);
-            let environ = self.environs.make(py, &head, &addresses)?;
+            let environ = self.environs.make(py, &head, &addresses, &forwarding)?;
             let chunked = head.body() == BodyLength::Chunked;
             if let Some(client) = &mut worker.client {
                 client.addresses = Some(addresses);

@@ -155,8 +155,10 @@ impl Worker {
     fn begin_request(&mut self, client: &mut Client) -> Option<Request> {
         self.spool_failed = false;
         let options = &self.engine.options;
+        let peer = client.connection.peer();
+        client.forwarding = options.proxies.judge(peer, &self.inbox.head());
         if options.access_log.is_some() {
-            let record = access_log::Record::new(&self.inbox.head(), client.connection.peer());
+            let record = access_log::Record::new(&self.inbox.head(), client.forwarding.client(peer));
             client.record = Some(Box::new(record));
         }
         let (bytes, ended) = client.connection.take_body();
