@@ -45,6 +45,7 @@ mod text;
 mod trusted;
 mod units;
 
+pub use access_format::{AccessFormat, Atom, Piece};
 pub use bind::{Bind, Listen};
 pub use choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFacility, UnderscoreHeaders};
 pub use coming_from::coming_from;

@@ -14,7 +14,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("net", &["yett-proto"]),
     ("settings", &[]),
-    ("python", &["yett-proto", "yett-net", "yett-settings"]),
+    // Gateways write it, and the supervisor will; its formats are tested and fuzzed without an interpreter.
+    ("logs", &["yett-settings"]),
+    ("python", &["yett-proto", "yett-net", "yett-settings", "yett-logs"]),
     ("xtask", &["yett-settings"]),
 ];
 

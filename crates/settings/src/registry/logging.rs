@@ -66,7 +66,9 @@ macro_rules! logging {
         reason: "The format that every log analyser reads, and the duration, which everybody asks for.",
         placeholder: "FORMAT",
         help: "What the access log says about a request",
-        details: "`common` is the common log format, then the duration in seconds.",
+        details: "`common` is the common log format, then the duration in seconds. `combined` adds Referer and \
+                  User-Agent instead. `json` is one object per line, `dev` short and coloured. A format string has \
+                  Gunicorn's atoms, such as `%(h)s`, and others: see docs/logging.md.",
         reloadable: true,
         equivalents: Equivalents {
             gunicorn: &["access_log_format"],

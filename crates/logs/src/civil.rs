@@ -1,7 +1,5 @@
 //! Calendar time for logs, in UTC: servers stand in many places, their logs are read together.
 
-use yett_net::clock;
-
 /// A date and time of day.
 struct Civil {
     year: u64,
@@ -32,17 +30,42 @@ fn civil(unix_seconds: u64) -> Civil {
     }
 }
 
-/// `2026-11-21T08:30:00Z`.
-pub fn now_iso() -> String {
-    let Civil { year, month, day, hour, minute, second } = civil(clock::unix_seconds());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+fn month_name(month: u64) -> &'static str {
+    usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???")
+}
+
+/// `2026-11-21T08:30:00`.
+pub fn iso(unix_seconds: u64) -> String {
+    let Civil { year, month, day, hour, minute, second } = civil(unix_seconds);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
+/// `Nov 21 08:30:00`, as the old form of syslog has it (RFC 3164 §4.1.2).
+pub fn syslog(unix_seconds: u64) -> String {
+    let Civil { month, day, hour, minute, second, .. } = civil(unix_seconds);
+    format!("{} {day:2} {hour:02}:{minute:02}:{second:02}", month_name(month))
 }
 
 /// `21/Nov/2026:08:30:00 +0000`, as the common log format has it.
 pub fn common_log(unix_seconds: u64) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let Civil { year, month, day, hour, minute, second } = civil(unix_seconds);
-    let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???");
+    let month = month_name(month);
     format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        assert_eq!(iso(0), "1970-01-01T00:00:00");
+        assert_eq!(iso(951_782_400), "2000-02-29T00:00:00");
+        assert_eq!(iso(1_795_249_799), "2026-11-21T08:29:59");
+        assert_eq!(common_log(1_795_249_799), "21/Nov/2026:08:29:59 +0000");
+        assert_eq!(syslog(1_793_577_600), "Nov  2 00:00:00");
+    }
 }

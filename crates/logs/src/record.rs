@@ -1,0 +1,479 @@
+//! What is known of one request, and of what became of it: gathered while it runs, copied where it must be, and no more
+//! than the format asks for.
+
+use std::net::IpAddr;
+
+use yett_settings::{AccessFormat, Atom, Piece};
+
+use crate::clock;
+use crate::request_id::RequestId;
+
+/// The status of a request whose client has gone before it got any (nginx's number).
+pub const CLIENT_GONE: u16 = 499;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The response was made, and handed to the system.
+    Answered,
+    /// The client left before it had all of its response.
+    ClientGone,
+    /// The client was too slow: with its head, its body, or in taking the response.
+    TimedOut,
+    /// The request was refused: it was malformed or above a limit. No application has seen all of it.
+    Rejected,
+    /// There was too much to do.
+    Shed,
+    /// The application failed, or left its response unfinished.
+    Failed,
+}
+
+impl Outcome {
+    /// As lines have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::ClientGone => "client-gone",
+            Self::TimedOut => "timed-out",
+            Self::Rejected => "rejected",
+            Self::Shed => "shed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a format asks of a request beyond what every record has.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    referer: bool,
+    user_agent: bool,
+    user: bool,
+    traceparent: bool,
+    /// When the application was called, and when its response began.
+    pub times: bool,
+    request_headers: Vec<String>,
+    response_headers: Vec<String>,
+    variables: Vec<String>,
+}
+
+impl Needs {
+    /// What `format` asks for.
+    #[must_use]
+    pub fn of(format: &AccessFormat) -> Self {
+        let mut needs = Self::default();
+        let pieces = match format {
+            AccessFormat::Dev => return needs,
+            AccessFormat::Json => {
+                return Self {
+                    referer: true,
+                    user_agent: true,
+                    user: true,
+                    traceparent: true,
+                    times: true,
+                    ..needs
+                };
+            }
+            AccessFormat::Pieces(pieces) => pieces,
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Atom(Atom::Referer) => needs.referer = true,
+                Piece::Atom(Atom::UserAgent) => needs.user_agent = true,
+                Piece::Atom(Atom::User) => needs.user = true,
+                Piece::Atom(Atom::Traceparent) => needs.traceparent = true,
+                Piece::Atom(Atom::QueueTime | Atom::FirstByte) => needs.times = true,
+                Piece::RequestHeader(name) => needs.request_headers.push(name.clone()),
+                Piece::ResponseHeader(name) => needs.response_headers.push(name.clone()),
+                Piece::Variable(name) => needs.variables.push(name.clone()),
+                Piece::Text(_) | Piece::Atom(_) => {}
+            }
+        }
+        needs
+    }
+
+    /// The values of the `environ` or scope that are asked for, in this order.
+    #[must_use]
+    pub fn variables(&self) -> &[String] {
+        &self.variables
+    }
+
+    /// Whether fields of the response are asked for.
+    #[must_use]
+    pub fn response_headers(&self) -> bool {
+        !self.response_headers.is_empty()
+    }
+}
+
+/// Who sent the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// Somebody without an address: on a unix socket.
+    #[default]
+    Unix,
+    /// An address.
+    Ip(IpAddr),
+    /// What a trusted proxy called it.
+    Named(Box<str>),
+}
+
+/// Which interface the application speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// ASGI.
+    Asgi,
+    /// WSGI.
+    Wsgi,
+}
+
+/// A request's head, as the record wants to see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a, F> {
+    /// The method, as sent.
+    pub method: &'a [u8],
+    /// The target, as sent.
+    pub target: &'a [u8],
+    /// The path in it, percent-encoded.
+    pub path: &'a [u8],
+    /// The query in it, without `?`.
+    pub query: &'a [u8],
+    /// Whether the client spoke HTTP/1.0.
+    pub http10: bool,
+    /// (name, value) of all fields.
+    pub fields: F,
+}
+
+/// Where something stands in the record's bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// One request. See the fields for what whoever serves it fills in.
+#[derive(Clone, Debug)]
+pub struct Record {
+    bytes: Vec<u8>,
+    method: Span,
+    target: Span,
+    path: Span,
+    query: Span,
+    user: Span,
+    referer: Span,
+    user_agent: Span,
+    traceparent: Span,
+    request_headers: Vec<Span>,
+    response_headers: Vec<Span>,
+    variables: Vec<Span>,
+    http10: bool,
+    began: u64,
+    ready: u64,
+    called: u64,
+    first_byte: u64,
+    /// Who sent it.
+    pub client: Client,
+    /// Which interface serves it; `None` if it came to none.
+    pub interface: Option<Interface>,
+    /// Its id.
+    pub request_id: RequestId,
+    /// Status of the response; [`CLIENT_GONE`] if it never got one.
+    pub status: u16,
+    /// What became of it; `None` until that is known.
+    pub outcome: Option<Outcome>,
+    /// Why, where the outcome does not say it all; a sentence of ours.
+    pub reason: &'static str,
+    /// Bytes of the response's body.
+    pub body_bytes: u64,
+    /// Bytes of the request on the wire.
+    pub bytes_in: u64,
+    /// Bytes of the response on the wire.
+    pub bytes_out: u64,
+}
+
+impl Record {
+    /// A request begins. Copies what `needs` asks for.
+    pub fn begin<'a, F>(needs: &Needs, client: Client, interface: Interface, head: Head<'a, F>) -> Self
+    where
+        F: Iterator<Item = (&'a [u8], &'a [u8])>,
+    {
+        let mut record = Self::new(client);
+        record.interface = Some(interface);
+        record.http10 = head.http10;
+        record.method = record.copy(head.method);
+        record.target = record.copy(head.target);
+        // Mostly they are parts of it.
+        let Span { start, end } = record.target;
+        record.path = if head.target.starts_with(head.path) {
+            Span { start, end: start + head.path.len() as u32 }
+        } else {
+            record.copy(head.path)
+        };
+        record.query = if head.target.ends_with(head.query) {
+            Span { start: end - head.query.len() as u32, end }
+        } else {
+            record.copy(head.query)
+        };
+        record.copy_fields(needs, head.fields);
+        record
+    }
+
+    /// The record of a request that was refused before it was understood.
+    #[must_use]
+    pub fn of_refusal(client: Client) -> Self {
+        Self::new(client)
+    }
+
+    fn new(client: Client) -> Self {
+        Self {
+            // A request line and two fields of a browser.
+            bytes: Vec::with_capacity(256),
+            method: Span::default(),
+            target: Span::default(),
+            path: Span::default(),
+            query: Span::default(),
+            user: Span::default(),
+            referer: Span::default(),
+            user_agent: Span::default(),
+            traceparent: Span::default(),
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+            variables: Vec::new(),
+            http10: false,
+            began: clock::micros(),
+            ready: 0,
+            called: 0,
+            first_byte: 0,
+            client,
+            interface: None,
+            request_id: RequestId::None,
+            status: CLIENT_GONE,
+            outcome: None,
+            reason: "",
+            body_bytes: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    fn copy_fields<'a>(&mut self, needs: &Needs, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
+        self.request_headers = vec![Span::default(); needs.request_headers.len()];
+        for (name, value) in fields {
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            match name.len() {
+                7 if needs.referer && is(b"referer") => self.referer = self.copy(value),
+                10 if needs.user_agent && is(b"user-agent") => self.user_agent = self.copy(value),
+                11 if needs.traceparent && is(b"traceparent") => self.traceparent = self.copy(value),
+                13 if needs.user && is(b"authorization") => {
+                    if let Some(user) = basic_user(value) {
+                        self.user = self.copy(&user);
+                    }
+                }
+                _ => {}
+            }
+            // The first of several counts, as in `environ`.
+            let wanted = needs.request_headers.iter().position(|wanted| is(wanted.as_bytes()));
+            if let Some(place) = wanted
+                && self.request_headers.get(place).is_some_and(|span| span.end == 0)
+            {
+                let span = self.copy(value);
+                if let Some(field) = self.request_headers.get_mut(place) {
+                    *field = span;
+                }
+            }
+        }
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        Span { start, end: self.bytes.len() as u32 }
+    }
+
+    fn of(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    // ---- while it runs ----
+
+    /// The request is complete, and waits for its application.
+    pub fn is_ready(&mut self) {
+        self.ready = clock::micros();
+    }
+
+    /// The application is called.
+    pub fn is_called(&mut self) {
+        self.called = clock::micros();
+    }
+
+    /// The head of the response is made. `fields`: looked at only if the format asks for some.
+    pub fn responds<'a>(
+        &mut self,
+        needs: &Needs,
+        status: u16,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) {
+        self.status = status;
+        if needs.times {
+            self.first_byte = clock::micros();
+        }
+        if needs.response_headers() {
+            self.response_headers = vec![Span::default(); needs.response_headers.len()];
+            for (name, value) in fields {
+                let wanted =
+                    needs.response_headers.iter().position(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
+                if let Some(place) = wanted {
+                    let span = self.copy(value);
+                    if let Some(field) = self.response_headers.get_mut(place) {
+                        *field = span;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The values of [`Needs::variables`], in their order, are known.
+    pub fn add_variable(&mut self, value: &str) {
+        let span = self.copy(value.as_bytes());
+        self.variables.push(span);
+    }
+
+    /// Notes what became of it, unless that was noted before. `status`: for a request that has got no answer yet.
+    pub fn conclude(&mut self, outcome: Outcome, status: u16, reason: &'static str) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            self.reason = reason;
+            if self.status == CLIENT_GONE {
+                self.status = status;
+            }
+        }
+    }
+
+    // ---- for the line ----
+
+    /// Whether there was a request line.
+    pub(crate) fn is_understood(&self) -> bool {
+        self.method.end > 0
+    }
+
+    pub(crate) fn method(&self) -> &[u8] {
+        self.of(self.method)
+    }
+
+    pub(crate) fn target(&self) -> &[u8] {
+        self.of(self.target)
+    }
+
+    pub(crate) fn path(&self) -> &[u8] {
+        self.of(self.path)
+    }
+
+    pub(crate) fn query(&self) -> &[u8] {
+        self.of(self.query)
+    }
+
+    pub(crate) fn user(&self) -> &[u8] {
+        self.of(self.user)
+    }
+
+    pub(crate) fn referer(&self) -> &[u8] {
+        self.of(self.referer)
+    }
+
+    pub(crate) fn user_agent(&self) -> &[u8] {
+        self.of(self.user_agent)
+    }
+
+    pub(crate) fn traceparent(&self) -> &[u8] {
+        self.of(self.traceparent)
+    }
+
+    pub(crate) fn request_header(&self, place: usize) -> &[u8] {
+        self.request_headers.get(place).map_or(&[], |span| self.of(*span))
+    }
+
+    pub(crate) fn response_header(&self, place: usize) -> &[u8] {
+        self.response_headers.get(place).map_or(&[], |span| self.of(*span))
+    }
+
+    pub(crate) fn variable(&self, place: usize) -> &[u8] {
+        self.variables.get(place).map_or(&[], |span| self.of(*span))
+    }
+
+    pub(crate) fn protocol(&self) -> &'static str {
+        if self.http10 { "HTTP/1.0" } else { "HTTP/1.1" }
+    }
+
+    /// Microseconds up to `now`.
+    pub(crate) fn duration(&self, now: u64) -> u64 {
+        now.saturating_sub(self.began)
+    }
+
+    /// Microseconds from the complete request to the application's call, if it was called.
+    pub(crate) fn queue_time(&self) -> Option<u64> {
+        let ready = if self.ready > 0 { self.ready } else { self.began };
+        (self.called > 0).then(|| self.called.saturating_sub(ready))
+    }
+
+    /// Microseconds to the head of the response, if there was one.
+    pub(crate) fn time_to_first_byte(&self) -> Option<u64> {
+        (self.first_byte > 0).then(|| self.first_byte.saturating_sub(self.began))
+    }
+}
+
+/// The user in the value of an Authorization field of the Basic scheme (RFC 7617 §2).
+fn basic_user(value: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let mut decoded = base64(rest.trim_ascii())?;
+    let colon = decoded.iter().position(|b| *b == b':')?;
+    decoded.truncate(colon);
+    Some(decoded)
+}
+
+/// Decodes base64 (RFC 4648 §4).
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0);
+    for b in text.iter().take_while(|b| **b != b'=') {
+        let value = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            decoded.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_basic_authentication() {
+        assert_eq!(basic_user(b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==").as_deref(), Some(&b"Aladdin"[..]));
+        assert_eq!(basic_user(b"basic YTpi").as_deref(), Some(&b"a"[..]));
+        for other in [&b"Bearer x"[..], b"Basic", b"Basic !", b"Basic YWI=", b""] {
+            assert_eq!(basic_user(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_noted_once() {
+        let mut record = Record::of_refusal(Client::Unix);
+        record.conclude(Outcome::Rejected, 400, "No.");
+        record.conclude(Outcome::ClientGone, CLIENT_GONE, "");
+        assert_eq!((record.outcome, record.status, record.reason), (Some(Outcome::Rejected), 400, "No."));
+    }
+}
