@@ -13,7 +13,7 @@ def check(target: str, settings: _core.Settings) -> None:
 
     Raises what `server.serve` raises before it listens.
     """
-    server.check_logs(settings)
+    server.open_logs(settings)
     interface = server.load(target, settings).interface
     if interface == "asgi":
         from .loops import new_loop

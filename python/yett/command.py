@@ -34,7 +34,7 @@ def carry_out(invocation: Invocation, hooks: Hooks | None = None) -> int:
         return fail(STARTUP_FAILED, error.message, traceback=error.traceback)
     except HookError as error:
         return fail(STARTUP_FAILED, error.message, traceback=error.traceback)
-    except server.AccessLogError as error:
+    except server.LogError as error:
         return fail(WRONG_USAGE, error.strerror or str(error))
     except ThreadsError as error:
         return fail(WRONG_USAGE, error.message, error.hint)

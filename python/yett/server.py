@@ -20,8 +20,8 @@ class ListenError(OSError):
         self.hint: str | None = hint or None
 
 
-class AccessLogError(OSError):
-    """The access log cannot be opened (exit code 2)."""
+class LogError(OSError):
+    """One of the logs cannot be opened (exit code 2)."""
 
 
 def serve(
@@ -33,8 +33,12 @@ def serve(
     threads that the application has left at work. ``hooks`` are called at the turns of its life. Raises `HookError`.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
-    check_logs(settings)
-    _serve(app, settings, own_process, hooks or Hooks())
+    open_logs(settings)
+    try:
+        _serve(app, settings, own_process, hooks or Hooks())
+    finally:
+        # What the caller says of an error comes behind what the log says.
+        _core.flush_logs()
 
 
 def _serve(app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks) -> None:
@@ -84,7 +88,8 @@ def _wait_for(signals: _core.StopSignals) -> None:
 def _stop_signals(hooks: Hooks) -> Iterator[_core.StopSignals]:
     # The handlers of `StopSignals` also call those before them, and Python's own would raise KeyboardInterrupt in
     # whichever request happens to run. They stay in place when nobody listens any more: both are put back.
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in watched}
     interrupted = (lambda *_: hooks.interrupted()) if hooks.wants_interrupt else signal.SIG_IGN
     signal.signal(signal.SIGINT, interrupted)
     try:
@@ -95,12 +100,12 @@ def _stop_signals(hooks: Hooks) -> Iterator[_core.StopSignals]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def check_logs(settings: _core.Settings) -> None:
-    """Make sure that the logs can be written. Raises `AccessLogError`."""
+def open_logs(settings: _core.Settings) -> None:
+    """Have messages go where the settings say, and make sure that both logs can be written. Raises `LogError`."""
     try:
-        _core.check_access_log(settings)
+        _core.open_logs(settings)
     except OSError as error:
-        raise AccessLogError(error.errno, error.strerror) from None
+        raise LogError(error.errno, error.strerror) from None
 
 
 def open_listeners(settings: _core.Settings) -> list[_core.Listener]:

@@ -32,4 +32,5 @@ def wait_for_threads(patience: float) -> None:
         _core.write_log("warning", f"threads of the application are still at work and are given up: {names}")
         sys.stdout.flush()
         sys.stderr.flush()
+        _core.flush_logs()
         os._exit(0)

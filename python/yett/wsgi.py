@@ -2,16 +2,12 @@
 
 import contextlib
 import contextvars
-import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import _core
 from .threads import LAST_WORDS_SECONDS, join_all
-
-# A child that the application forks has the server's descriptors, but is no server.
-os.register_at_fork(after_in_child=_core.note_fork)
 
 
 class ThreadsError(RuntimeError):

@@ -32,7 +32,7 @@ pub mod table;
 pub mod timer;
 
 pub use acceptor::Acceptor;
-pub use connection::{Connection, Inbox, Sent, Step, Timeouts};
+pub use connection::{Connection, Inbox, Sent, Step, Tally, Timeouts};
 pub use listener::{Address, Listener, Peer};
 pub use reactor::{Events, Reactor, Readiness};
 pub use table::{Table, Token};

@@ -47,7 +47,7 @@ impl Bench {
     }
 
     fn respond(&mut self) {
-        let stamp = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true };
+        let stamp = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true, request_id: b"" };
         self.out.clear();
         self.response.reset(200).expect("a final status");
         self.response.push(b"content-type", b"text/plain").expect("a valid field");

@@ -19,6 +19,7 @@ pub struct ResponseHead {
     has_upgrade: bool,
     pub(crate) has_date: bool,
     pub(crate) has_server: bool,
+    pub(crate) has_request_id: bool,
 }
 
 impl ResponseHead {
@@ -72,6 +73,7 @@ impl ResponseHead {
                 self.note_connection(value);
                 return check_unsent(name, value);
             }
+            12 if name.eq_ignore_ascii_case(b"x-request-id") => self.has_request_id = true,
             10 if name.eq_ignore_ascii_case(b"keep-alive") => return check_unsent(name, value),
             14 if name.eq_ignore_ascii_case(b"content-length") => return self.note_content_length(value),
             16 if name.eq_ignore_ascii_case(b"proxy-connection") => return check_unsent(name, value),

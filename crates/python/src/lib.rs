@@ -8,14 +8,12 @@
 //! | How are addresses opened, and what if that fails? | `listeners` |
 //! | What is believed of proxies in front? | `proxies` (what their words mean: `yett_proto::gateway`) |
 //! | How does the process learn that it is to stop? | `signals` |
-//! | Where do messages go? | `log`, `access_log`, `civil` (the calendar) |
+//! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
 
-mod access_log;
 mod asgi;
 mod block_cache;
-mod civil;
 mod common_names;
 mod elsewhere;
 mod ffi;
@@ -23,6 +21,7 @@ mod listeners;
 mod log;
 mod options;
 mod proxies;
+mod requests;
 mod settings;
 mod signals;
 mod wsgi;
@@ -36,14 +35,6 @@ pyo3::create_exception!(
     PyConnectionError,
     "Raised by send() of ASGI, and by write() and wsgi.input of WSGI, when the client has gone: an OSError."
 );
-
-/// Writes a line to the error log.
-#[pyfunction]
-fn write_log(level: &str, text: &str) {
-    if let Some(level) = yett_settings::LogLevel::from_word(level) {
-        log::write(level, text);
-    }
-}
 
 // Whoever runs a build without the GIL gets it back: `ThreadBound` relies on it.
 #[pymodule(gil_used = true)]
@@ -61,10 +52,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(settings::config_file, module)?)?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;
-    module.add_function(wrap_pyfunction!(access_log::check_access_log, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
-    module.add_function(wrap_pyfunction!(wsgi::note_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(write_log, module)?)?;
+    module.add_function(wrap_pyfunction!(log::flush_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(log::open_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(log::write_log, module)?)?;
+    log::watch_process(module)?;
     Ok(())
 }

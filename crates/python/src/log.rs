@@ -1,37 +1,29 @@
-//! The error log: one line per event to stderr, with time, process and level.
-//!
-//! A line is written with one `write` call, so that lines of several processes do not mix. A log that cannot be
-//! written (a full disk, a closed pipe) loses lines, never requests.
+//! The logs as this crate writes them: messages with their level, exceptions with their traceback.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use yett_settings::LogLevel;
+use yett_logs::target::Receiver;
+use yett_logs::{About, AccessLog, Exception, Log, Message, Target, errors, writer};
+use yett_net::acceptor::Notice;
+use yett_net::Peer;
+use yett_proto::error::RequestError;
+use yett_settings::{AccessFormat, LogFormat, LogLevel, LogTarget};
 
-use crate::civil;
+use crate::settings::Settings;
 
-static LEVEL: AtomicU8 = AtomicU8::new(2);
+pub use yett_logs::errors::{enabled, set_level};
 
-fn rank(level: LogLevel) -> u8 {
-    match level {
-        LogLevel::Error => 0,
-        LogLevel::Warning => 1,
-        LogLevel::Info => 2,
-        LogLevel::Debug => 3,
-    }
-}
+/// The logger that gets our messages where the settings say `logging`.
+const LOGGER: &str = "yett.error";
 
-/// Sets the least important level that is written.
-pub fn set_level(level: LogLevel) {
-    LEVEL.store(rank(level), Ordering::Relaxed);
-}
-
-/// Whether messages of this level are written: to spare making them.
-pub fn enabled(level: LogLevel) -> bool {
-    rank(level) <= LEVEL.load(Ordering::Relaxed)
-}
+/// How long the end of a process waits for what takes its last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Something failed that somebody should look at.
 pub fn error(text: &str) {
@@ -48,29 +40,187 @@ pub fn debug(text: &str) {
     write(LogLevel::Debug, text);
 }
 
+/// Writes `text` (of one or more lines) at `level`.
+pub fn write(level: LogLevel, text: &str) {
+    if enabled(level) {
+        errors::tell(&Message::new(level, text));
+    }
+}
+
+/// Writes what has happened with a request.
+pub fn about(level: LogLevel, about: About, text: &str) {
+    errors::tell(&Message { level, text: text.to_owned(), about: Some(about), exception: None });
+}
+
+/// Writes that an exception has been raised, with its traceback.
+pub fn exception(py: Python<'_>, about: Option<About>, text: &str, error: &PyErr) {
+    let exception = describe(py, error);
+    let message = Message { level: LogLevel::Error, text: text.to_owned(), about, exception: Some(exception) };
+    errors::tell(&message);
+}
+
+/// Logs that a request was refused.
+pub fn refusal(peer: Option<Peer>, error: RequestError) {
+    if enabled(LogLevel::Debug) {
+        let peer = match peer {
+            Some(Peer::Inet(address)) => address.to_string(),
+            Some(Peer::Unix) => "a unix socket".to_owned(),
+            None => "a client that has gone".to_owned(),
+        };
+        debug(&format!("refused a request from {peer}: {} {error}", error.status()));
+    }
+}
+
+/// Logs what the acceptor has to say.
+pub fn notices(notices: &[Notice]) {
+    for notice in notices {
+        error(&notice.to_string());
+    }
+}
+
+/// Logs that a response had to be cut off.
+pub fn short_file() {
+    error("a file ended before its promised length, or could not be read: the response was cut off");
+}
+
+/// The application has sent too much.
+pub const EXCESS: &str = "the application sent more body than its response may have (Content-Length, or a status \
+                          without content): the excess was cut off";
+
+/// Why the response of an application was cut off that sent too little.
+pub const SHORT_BODY: &str = "The body was shorter than its Content-Length.";
+
+/// The application has sent so many bytes too few.
+pub fn short_body(missing: u64) -> String {
+    format!("the application ended the body {missing} bytes short of its Content-Length: the connection was closed")
+}
+
+fn describe(py: Python<'_>, error: &PyErr) -> Exception {
+    let class = error.get_type(py);
+    let name = class.name().map_or_else(|_| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+    let module = class.module().map(|module| module.to_string_lossy().into_owned());
+    let kind = match module {
+        Ok(module) if module != "builtins" => format!("{module}.{name}"),
+        _ => name,
+    };
+    // An exception whose own text fails to be made is still named.
+    let text = error.value(py).str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+    Exception { kind, text, traceback: traceback(py, error) }
+}
+
 /// The traceback of an exception, as Python prints it.
-pub fn traceback(py: Python<'_>, error: &PyErr) -> String {
+fn traceback(py: Python<'_>, error: &PyErr) -> String {
     let formatted = py
         .import("traceback")
         // Before Python 3.12 an error has its traceback beside its value; this puts it in.
         .and_then(|module| module.call_method1("format_exception", (error.clone_ref(py).into_value(py),)))
         .and_then(|lines| PyString::new(py, "").call_method1("join", (lines,)))
-        .and_then(|text| text.extract::<String>());
-    // An exception whose own text fails to be made is still named.
+        .and_then(|text| Ok(text.cast::<PyString>()?.to_string_lossy().into_owned()));
     formatted.unwrap_or_else(|_| error.get_type(py).to_string())
 }
 
-/// Writes `text` (of one or more lines) at `level`.
-pub fn write(level: LogLevel, text: &str) {
-    if !enabled(level) {
-        return;
+// ---- where they go ----
+
+/// Has messages go where `settings` say, and makes sure that both logs can be written, before anything is started.
+///
+/// # Errors
+/// `OSError` whose text says which file, and why not.
+#[pyfunction]
+pub fn open_logs(settings: &Settings) -> PyResult<()> {
+    let values = &settings.values;
+    // Whoever takes the place of the error log takes its form.
+    errors::set_json(values.log_format == LogFormat::Json);
+    if let Some(target) = Target::of(&values.error_log, values, &python_logging()) {
+        errors::open(target).map_err(|error| cannot_open("error log", &values.error_log, &error))?;
     }
-    let name = match level {
-        LogLevel::Error => "ERROR",
-        LogLevel::Warning => "WARNING",
-        LogLevel::Info => "INFO",
-        LogLevel::Debug => "DEBUG",
-    };
-    let line = format!("{} [{}] {name}: {text}\n", civil::now_iso(), std::process::id());
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    open_access_log(values).map(drop)
+}
+
+/// The access log, if the settings want one.
+///
+/// # Errors
+/// `OSError` whose text says which file, and why not.
+pub fn open_access_log(settings: &yett_settings::Settings) -> PyResult<Option<AccessLog>> {
+    let target = &settings.access_log;
+    let failed = |error: &io::Error| cannot_open("access log", target, error);
+    let Some(opened) = Target::of(target, settings, &python_logging()) else { return Ok(None) };
+    // The settings have been checked.
+    let format = AccessFormat::parse(&settings.access_log_format)
+        .map_err(|reason| failed(&io::Error::new(io::ErrorKind::InvalidInput, reason)))?;
+    let log = Log::open("access log", opened, false).map_err(|error| failed(&error))?;
+    Ok(Some(AccessLog::new(format, log)))
+}
+
+fn cannot_open(name: &str, target: &LogTarget, error: &io::Error) -> PyErr {
+    PyOSError::new_err((error.raw_os_error(), format!("cannot open the {name} {target}: {error}")))
+}
+
+thread_local! {
+    /// This thread hands a message to `logging`, whose handlers may write to our error log: through `wsgi.errors`.
+    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Python's `logging`, called by the thread that writes. It may run handlers of the application, and wait for them.
+fn python_logging() -> Arc<Receiver> {
+    Arc::new(|level, text| {
+        // Not while the interpreter ends.
+        let logged = Python::try_attach(|py| -> PyResult<()> {
+            let number = match level {
+                LogLevel::Error => 40,
+                LogLevel::Warning => 30,
+                LogLevel::Info => 20,
+                LogLevel::Debug => 10,
+            };
+            let logger = py.import("logging")?.call_method1("getLogger", (LOGGER,))?;
+            HANDING_OVER.set(true);
+            let logged = logger.call_method1("log", (number, "%s", text));
+            HANDING_OVER.set(false);
+            logged.map(drop)
+        });
+        matches!(logged, Some(Ok(())))
+    })
+}
+
+/// Writes a line to the error log.
+#[pyfunction]
+pub fn write_log(level: &str, text: &str) {
+    if let Some(level) = LogLevel::from_word(level) {
+        write(level, text);
+    }
+}
+
+/// Writes a line that the application has sent to `wsgi.errors`.
+pub fn from_application(line: &str) {
+    if HANDING_OVER.get() {
+        // Handed over again, it would come back for ever.
+        errors::straight_to_stderr(&Message::new(LogLevel::Error, line));
+    } else {
+        error(line);
+    }
+}
+
+/// Waits, not for long, until all lines are written.
+#[pyfunction]
+pub fn flush_logs(py: Python<'_>) {
+    // Without the interpreter's lock: `logging` may need it.
+    py.detach(|| writer::flush(LAST_LINES));
+}
+
+/// Has every process that Python forks begin its own logs, and flushes them at the end of the interpreter.
+///
+/// # Errors
+/// The interpreter refuses it.
+pub fn watch_process(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let keywords = pyo3::types::PyDict::new(py);
+    keywords.set_item("after_in_child", wrap_pyfunction!(note_fork, module)?)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&keywords))?;
+    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(flush_logs, module)?,))?;
+    Ok(())
+}
+
+/// Called in every child that is forked.
+#[pyfunction]
+fn note_fork() {
+    writer::note_fork();
 }

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use yett_net::Timeouts;
+use yett_logs::{AccessLog, Interface, Record, RequestId};
+use yett_net::{Peer, Stamp, Timeouts};
 use yett_proto::limits::Limits;
+use yett_proto::request::RequestHead;
 use yett_settings::Settings;
 
-use crate::access_log;
 use crate::proxies::Proxies;
+use crate::{log, requests};
 
 /// The settings that both gateways share, and those of WSGI.
 pub struct Options {
     pub limits: Arc<Limits>,
     pub timeouts: Timeouts,
     pub server_header: bool,
-    pub access_log: Option<access_log::Writer>,
+    pub access_log: Option<AccessLog>,
+    /// Requests have an id.
+    request_id: bool,
+    /// And so have their responses.
+    request_id_header: bool,
     /// What is believed of proxies in front.
     pub proxies: Proxies,
     /// Request bodies are collected before the application is called.
@@ -29,9 +34,6 @@ impl Options {
     /// # Errors
     /// `OSError` if the access log cannot be opened.
     pub fn new(settings: &Settings) -> PyResult<Self> {
-        let target = &settings.access_log;
-        let access_log = access_log::Writer::open(target)
-            .map_err(|error| PyOSError::new_err(format!("cannot open the access log {target}: {error}")))?;
         Ok(Self {
             limits: Arc::new(Limits {
                 request_line: settings.limit_request_line,
@@ -49,10 +51,37 @@ impl Options {
                 write: settings.write_timeout,
             },
             server_header: settings.server_header,
-            access_log,
+            access_log: log::open_access_log(settings)?,
+            request_id: settings.request_id,
+            request_id_header: settings.request_id && settings.request_id_header,
             proxies: Proxies::new(settings)?,
             request_buffering: settings.request_buffering,
             response_spool: settings.response_spool,
         })
+    }
+
+    /// The id of a request that begins.
+    pub fn identify(&self, head: &RequestHead<'_>, peer: Peer) -> RequestId {
+        if self.request_id { requests::identify(head, || self.proxies.trusts(peer)) } else { RequestId::None }
+    }
+
+    /// The record of a request that begins, if there is an access log. `client`: who has sent it, as far as anybody knows.
+    pub fn record(
+        &self,
+        head: &RequestHead<'_>,
+        client: Peer,
+        interface: Interface,
+        id: &RequestId,
+    ) -> Option<Box<Record>> {
+        let log = self.access_log.as_ref()?;
+        let mut record = requests::begin(log.needs(), head, client, interface);
+        record.request_id = id.clone();
+        Some(record)
+    }
+
+    /// What is added to every response. `id`: of its request, as text; empty if there is none.
+    pub fn stamp<'a>(&self, date: &'a [u8; 29], id: &'a str) -> Stamp<'a> {
+        let request_id = if self.request_id_header { id.as_bytes() } else { b"" };
+        Stamp { date, server: self.server_header, request_id }
     }
 }

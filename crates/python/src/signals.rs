@@ -13,13 +13,16 @@ use std::sync::atomic::AtomicBool;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use yett_logs::writer::{self, Reopening};
 
-/// Watches SIGINT and SIGTERM while it lives.
+/// Watches SIGINT and SIGTERM while it lives, and has SIGUSR1 reopen the logs.
 #[pyclass(frozen, module = "yett._core")]
 pub struct StopSignals {
     reader: Mutex<UnixStream>,
     registered: Mutex<Vec<SigId>>,
+    /// SIGUSR1 reopens the logs.
+    reopening: Mutex<Option<Reopening>>,
 }
 
 #[pymethods]
@@ -42,7 +45,12 @@ impl StopSignals {
             registered.push(signal_hook::flag::register(signal, Arc::clone(&asked))?);
             registered.push(signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?);
         }
-        Ok(Self { reader: Mutex::new(reader), registered: Mutex::new(registered) })
+        let reopening = writer::reopen_on(SIGUSR1)?;
+        Ok(Self {
+            reader: Mutex::new(reader),
+            registered: Mutex::new(registered),
+            reopening: Mutex::new(Some(reopening)),
+        })
     }
 
     /// Becomes readable when a signal has arrived.
@@ -69,6 +77,9 @@ impl StopSignals {
             registered.drain(..).for_each(|id| {
                 signal_hook::low_level::unregister(id);
             });
+        }
+        if let Ok(mut reopening) = self.reopening.lock() {
+            reopening.take();
         }
     }
 }

@@ -97,6 +97,8 @@ pub struct OutQueue {
     sent: usize,
     /// Bytes still to be written.
     pending: u64,
+    /// Bytes ever added.
+    added: u64,
 }
 
 impl std::fmt::Debug for OutQueue {
@@ -113,6 +115,12 @@ impl OutQueue {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.pending
+    }
+
+    /// Bytes that were ever added.
+    #[must_use]
+    pub fn added(&self) -> u64 {
+        self.added
     }
 
     /// Whether everything has gone to the kernel.
@@ -139,7 +147,9 @@ impl OutQueue {
         }
         let before = self.tail.len();
         let result = write(&mut self.tail);
-        self.pending += (self.tail.len() - before) as u64;
+        let added = (self.tail.len() - before) as u64;
+        self.pending += added;
+        self.added += added;
         result
     }
 
@@ -156,6 +166,7 @@ impl OutQueue {
         }
         self.seal_tail();
         self.pending += take as u64;
+        self.added += take as u64;
         let whole = (*shared).as_ref().len() == take;
         self.queue.push_back(Segment::Memory(Piece::new(if whole {
             Held::Shared(shared)
@@ -172,6 +183,7 @@ impl OutQueue {
         }
         self.seal_tail();
         self.pending += part.count;
+        self.added += part.count;
         self.queue.push_back(Segment::File(part));
     }
 

@@ -170,6 +170,7 @@ impl Connection {
 
     /// The client takes nothing any more: the connection is dropped, without offering it the rest for minutes.
     pub fn give_up(&mut self) {
+        self.gave_up = true;
         self.socket.reset_on_close();
         self.phase = Phase::Done;
     }

@@ -76,6 +76,18 @@ pub enum Step {
     Close,
 }
 
+/// Bytes of one request and its response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Of the request, on the wire: head and body with their framing, as far as they were read and understood; of a
+    /// request that was not, what was at hand of it.
+    pub bytes_in: u64,
+    /// Of the response, on the wire: what was queued.
+    pub bytes_out: u64,
+    /// Of the body, if the answer is one of ours: a refusal, or that the application failed.
+    pub own_body: u64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -128,6 +140,13 @@ pub struct Connection {
     cut_off: bool,
     /// What the kernel still held for a client that is behind, when that was last looked at.
     untaken: u32,
+    /// Bytes consumed of the current request, and what the output had held in all before it.
+    request_bytes: u64,
+    output_before: u64,
+    /// Bytes of the body of an answer of ours.
+    own_body: u64,
+    /// The client took nothing of its response for too long.
+    gave_up: bool,
     peer: Peer,
     /// A header of the PROXY protocol has to come before anything else.
     header_due: bool,
@@ -174,6 +193,10 @@ impl Connection {
             lingered: 0,
             cut_off: false,
             untaken: 0,
+            request_bytes: 0,
+            output_before: 0,
+            own_body: 0,
+            gave_up: false,
             peer: new.peer,
             header_due: new.proxied,
             told_local: None,
@@ -191,6 +214,22 @@ impl Connection {
     #[must_use]
     pub fn told_local_address(&self) -> Option<SocketAddr> {
         self.told_local
+    }
+
+    /// What the current or last request and its response have come to up to now.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally {
+            bytes_in: self.request_bytes,
+            bytes_out: self.output.added().saturating_sub(self.output_before),
+            own_body: self.own_body,
+        }
+    }
+
+    /// Whether the connection was given up because the client took nothing of its response for too long.
+    #[must_use]
+    pub fn timed_out_writing(&self) -> bool {
+        self.gave_up
     }
 
     /// The address on our side, for a listener on all addresses.

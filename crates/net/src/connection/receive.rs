@@ -111,8 +111,14 @@ impl Connection {
                 return self.refuse(RequestError::BadProxyHeader, stamp);
             }
             if self.ended {
+                let in_exchange = self.h1.in_exchange();
                 match self.h1.handle_eof() {
-                    Err(error) => return self.refuse(error, stamp),
+                    Err(error) => {
+                        if !in_exchange {
+                            self.begin_tally(inbox.bytes.len().saturating_sub(inbox.start));
+                        }
+                        return self.refuse(error, stamp);
+                    }
                     Ok(()) => self.begin_close(),
                 }
                 continue;
@@ -165,13 +171,22 @@ impl Connection {
             let input = inbox.bytes.get(inbox.start..).unwrap_or_default();
             let progress = match self.h1.handle_input(input, &mut inbox.spans) {
                 Ok(progress) => progress,
-                Err(error) => return Parsed::Step(self.refuse(error, stamp)),
+                Err(error) => {
+                    if self.awaits_response() {
+                        self.request_bytes += input.len() as u64;
+                    } else {
+                        self.begin_tally(input.len());
+                    }
+                    return Parsed::Step(self.refuse(error, stamp));
+                }
             };
             let begin = inbox.start;
             inbox.start += progress.consumed;
+            self.request_bytes += progress.consumed as u64;
             match progress.event {
                 Event::Request => {
                     inbox.head = begin;
+                    self.begin_tally(progress.consumed);
                     inbox.request_budget -= 1;
                     self.half_close_told = false;
                     return Parsed::Step(match self.gather_body(inbox) {
@@ -208,6 +223,7 @@ impl Connection {
             let input = inbox.bytes.get(inbox.start..).unwrap_or_default();
             let progress = self.h1.handle_input(input, &mut inbox.spans)?;
             inbox.start += progress.consumed;
+            self.request_bytes += progress.consumed as u64;
             match progress.event {
                 Event::Data(bytes) => self.body.extend_from_slice(bytes),
                 _ => break,
@@ -248,8 +264,11 @@ impl Connection {
             // Half a response is out: nothing that could follow would be understood.
             self.abort();
         } else {
+            if !self.h1.in_exchange() && error == RequestError::HeadTimeout {
+                self.begin_tally(self.input.len());
+            }
             let h1 = &mut self.h1;
-            self.output.append(|out| h1.send_error(error, stamp, out));
+            self.own_body = self.output.append(|out| own_body(out, |out| h1.send_error(error, stamp, out)));
             self.begin_close();
         }
         Step::Refused(error)
@@ -278,8 +297,25 @@ impl Connection {
         }
     }
 
+    /// A request begins, with so many bytes.
+    fn begin_tally(&mut self, bytes: usize) {
+        self.request_bytes = bytes as u64;
+        self.output_before = self.output.added();
+        self.own_body = 0;
+    }
+
     pub(super) fn forget_body(&mut self) {
         self.body = Vec::new();
         self.body_wanted = false;
     }
+}
+
+/// Has `write` write a whole response behind what is there; the length of its body.
+pub(super) fn own_body(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> u64 {
+    const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+    let before = out.len();
+    write(out);
+    let response = out.get(before..).unwrap_or_default();
+    let head = response.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD);
+    head.map_or(0, |head| (response.len() - head - END_OF_HEAD.len()) as u64)
 }

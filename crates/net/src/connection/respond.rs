@@ -6,6 +6,7 @@ use yett_proto::h1::{BodyEnd, Frame, Next, Stamp};
 use yett_proto::headers::FieldBlock;
 use yett_proto::response::ResponseHead;
 
+use super::receive::own_body;
 use super::{Connection, Phase};
 use crate::buffer::{FilePart, Flush, OutQueue, Shared};
 
@@ -79,7 +80,7 @@ impl Connection {
     /// The application failed before its response began: 500.
     pub fn respond_failure(&mut self, stamp: &Stamp<'_>) {
         let h1 = &mut self.h1;
-        self.output.append(|out| h1.send_failure(stamp, out));
+        self.own_body = self.output.append(|out| own_body(out, |out| h1.send_failure(stamp, out)));
         self.finish_exchange();
     }
 

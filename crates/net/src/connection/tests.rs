@@ -21,7 +21,7 @@ use crate::socket::Socket;
 use crate::table::Token;
 use crate::timer::Deadlines;
 
-const STAMP: Stamp<'static> = Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false };
+const STAMP: Stamp<'static> = Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false, request_id: b"" };
 const READABLE: Readiness = Readiness { readable: true, writable: false, peer_closed: false, hung_up: false };
 const FIN: Readiness = Readiness { readable: true, writable: false, peer_closed: true, hung_up: false };
 
@@ -395,4 +395,25 @@ fn timer_entries_do_not_multiply_for_a_driver_that_does_not_know_which_has_come_
     }
     // Some of each kind of waiting, overtaken and not yet due.
     assert!(most <= 5, "{most}");
+}
+
+#[test]
+fn the_bytes_of_each_request_and_response_are_counted() {
+    let mut harness = Harness::new();
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    for _ in 0..2 {
+        harness.arrives(request);
+        harness.answer(b"hello");
+        let tally = harness.connection.tally();
+        assert_eq!(tally.bytes_in, request.len() as u64);
+        let mut response = [0; 1024];
+        assert_eq!(tally.bytes_out, harness.client.read(&mut response).unwrap() as u64);
+        assert_eq!(tally.own_body, 0);
+    }
+    harness.arrives(b"BAD\r\n\r\n");
+    let tally = harness.connection.tally();
+    let mut response = String::new();
+    harness.client.read_to_string(&mut response).unwrap();
+    assert_eq!((tally.bytes_in, tally.bytes_out), (7, response.len() as u64));
+    assert_eq!(tally.own_body as usize, response.len() - response.find("\r\n\r\n").unwrap() - 4);
 }

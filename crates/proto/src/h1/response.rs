@@ -33,6 +33,8 @@ pub struct Stamp<'a> {
     pub date: &'a [u8; 29],
     /// Add `server: yett`.
     pub server: bool,
+    /// Add `x-request-id` with this value, if there is one: visible ASCII.
+    pub request_id: &'a [u8],
 }
 
 /// How to send a piece of the body: `prefix`, then the first `take` bytes of the piece, then `suffix`.
@@ -140,7 +142,7 @@ impl Connection {
         } else if sending == Sending::Chunked {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
         }
-        push_stamp(out, stamp, head.has_date, head.has_server);
+        push_stamp(out, stamp, head.has_date, head.has_server, head.has_request_id);
         let connection: &[u8] = match (self.closing, head.offers_upgrade()) {
             (true, false) => b"connection: close\r\n",
             (true, true) => b"connection: close, upgrade\r\n",
@@ -252,7 +254,7 @@ impl Connection {
         out.extend_from_slice(b"content-type: text/plain; charset=utf-8\r\ncontent-length: ");
         push_decimal(out, text.len() as u64 + 1);
         out.extend_from_slice(b"\r\n");
-        push_stamp(out, stamp, false, false);
+        push_stamp(out, stamp, false, false, false);
         if self.closing {
             out.extend_from_slice(b"connection: close\r\n");
         } else if self.version == Version::Http10 {
@@ -279,7 +281,13 @@ fn push_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn push_stamp(out: &mut Vec<u8>, stamp: &Stamp<'_>, has_date: bool, has_server: bool) {
+fn push_stamp(
+    out: &mut Vec<u8>,
+    stamp: &Stamp<'_>,
+    has_date: bool,
+    has_server: bool,
+    has_request_id: bool,
+) {
     if !has_date {
         out.extend_from_slice(b"date: ");
         out.extend_from_slice(stamp.date);
@@ -287,6 +295,11 @@ fn push_stamp(out: &mut Vec<u8>, stamp: &Stamp<'_>, has_date: bool, has_server: 
     }
     if stamp.server && !has_server {
         out.extend_from_slice(b"server: yett\r\n");
+    }
+    if !stamp.request_id.is_empty() && !has_request_id {
+        out.extend_from_slice(b"x-request-id: ");
+        out.extend_from_slice(stamp.request_id);
+        out.extend_from_slice(b"\r\n");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use yett_net::acceptor::{Notice, RESUME_ACCEPTING};
+use yett_net::acceptor::RESUME_ACCEPTING;
 use yett_net::listener::NewConnection;
 use yett_net::{Address, Connection, Token, clock};
 
@@ -18,12 +18,12 @@ const SPARE_ENTRIES: usize = 4096;
 impl Driver {
     /// Watches the listeners.
     pub fn start_accepting(&self) {
-        tell(&self.acceptor.borrow_mut().start(&self.reactor));
+        log::notices(&self.acceptor.borrow_mut().start(&self.reactor));
     }
 
     /// Takes what waits at the listener that `token` names, within bounds; the rest is reported again.
     pub fn accept(&self, token: u64) {
-        tell(&self.acceptor.borrow_mut().accept(
+        log::notices(&self.acceptor.borrow_mut().accept(
             token,
             &self.reactor,
             || self.deadlines.borrow_mut(),
@@ -33,12 +33,12 @@ impl Driver {
 
     /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.
     pub fn resume_accepting(&self) {
-        tell(&self.acceptor.borrow_mut().resume(&self.reactor, || self.deadlines.borrow_mut()));
+        log::notices(&self.acceptor.borrow_mut().resume(&self.reactor, || self.deadlines.borrow_mut()));
     }
 
     /// Takes who has been let in by the kernel, and then no more.
     pub fn stop_accepting(&self) {
-        tell(&self.acceptor.borrow_mut().drain(
+        log::notices(&self.acceptor.borrow_mut().drain(
             &self.reactor,
             || self.deadlines.borrow_mut(),
             |new, index| self.admit(new, index),
@@ -47,7 +47,7 @@ impl Driver {
 
     /// Closes the listeners and removes their socket files.
     pub fn close_listeners(&self) {
-        tell(&self.acceptor.borrow_mut().close(&self.reactor));
+        log::notices(&self.acceptor.borrow_mut().close(&self.reactor));
     }
 
     fn admit(&self, new: NewConnection, index: usize) {
@@ -64,7 +64,14 @@ impl Driver {
                     let mut deadlines = self.deadlines.borrow_mut();
                     connection.settle(token, now, &self.options.timeouts, &mut deadlines);
                     armed = deadlines.next_alarm(false);
-                    Some(Slot { connection, exchange: None, addresses: None, listener: index, busy: false })
+                    Some(Slot {
+                        connection,
+                        exchange: None,
+                        addresses: None,
+                        listener: index,
+                        busy: false,
+                        undelivered: None,
+                    })
                 }
                 Err(error) => {
                     failed = Some(error);
@@ -112,12 +119,5 @@ impl Driver {
             slot.addresses = Some(Rc::clone(&addresses));
         }
         Ok(addresses)
-    }
-}
-
-/// Logs what the acceptor has to say.
-fn tell(notices: &[Notice]) {
-    for notice in notices {
-        log::error(&notice.to_string());
     }
 }

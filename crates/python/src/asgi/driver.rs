@@ -10,13 +10,14 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use yett_logs::{CLIENT_GONE, Needs, Outcome, Record};
 use yett_net::acceptor::{Acceptor, FIRST_LISTENER, RESUME_ACCEPTING};
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
 use yett_net::reactor::ALARM;
 use yett_net::timer::Deadlines;
-use yett_net::{Connection, Events, Inbox, Listener, Reactor, Readiness, Stamp, Step, Table, Token};
+use yett_net::{Connection, Events, Inbox, Listener, Reactor, Readiness, Step, Table, Token};
 use yett_proto::response::ResponseHead;
 
 use super::awaitable::Pending;
@@ -24,8 +25,8 @@ use super::exchange::{Exchange, Inner};
 use super::scope::{Addresses, Scopes};
 use super::task::Tasks;
 use crate::ffi::Ready;
-use crate::log;
 use crate::options::Options;
+use crate::{log, requests};
 
 /// After so many microseconds a tick leaves the rest to the next one, so that the application's own sockets and timers
 /// get their turn (design, section 4, rule 7).
@@ -44,6 +45,8 @@ pub struct Slot {
     pub listener: usize,
     /// Its turn is under way further up the stack (an application that runs the loop from within itself).
     pub busy: bool,
+    /// Of a request that is answered, while the client has yet to take much of the response.
+    pub undelivered: Option<Box<Record>>,
 }
 
 /// Everything that one event loop's connections share. Lives on the loop's thread.
@@ -150,9 +153,6 @@ impl Driver {
         let outer = self.in_tick.replace(true);
         let result = self.do_tick(py);
         self.in_tick.set(outer);
-        if let Some(log) = &self.options.access_log {
-            log.flush();
-        }
         if self.unfinished.try_borrow().is_ok_and(|unfinished| !unfinished.is_empty()) {
             self.schedule(py)?;
         }
@@ -247,7 +247,8 @@ impl Driver {
         }
         let outer = self.turn.replace(Some(token));
         let date = self.date.text();
-        let stamp = self.stamp(&date);
+        // Requests have stamps of their own; this is for those that are refused.
+        let stamp = self.options.stamp(&date, "");
         let mut result = Ok(());
         loop {
             let step = match self.slots.borrow_mut().get_mut(token) {
@@ -289,15 +290,16 @@ impl Driver {
             let stalled = connection.output_pending() >= OUTPUT_HIGH_WATER;
             let flush = connection.flush();
             if flush == Flush::ShortFile {
-                log::error(
-                    "a file ended before its promised length, or could not be read: the response was cut off",
-                );
+                log::short_file();
             }
             if connection.is_done() {
                 drop(slots);
                 return self.close(py, token);
             }
             let drained = connection.output_pending() <= OUTPUT_LOW_WATER;
+            if drained {
+                log_undelivered(&self.options, connection, &mut slot.undelivered);
+            }
             room = drained && slot.exchange.is_some();
             // A pipelining client that had stopped reading may go on now.
             again = flush == Flush::Yield
@@ -321,7 +323,11 @@ impl Driver {
     /// Drops a connection. An exchange in progress has lost its client.
     pub fn close(self: &Rc<Self>, py: Python<'_>, token: Token) -> PyResult<()> {
         let Some(slot) = self.slots.borrow_mut().remove(token) else { return Ok(()) };
-        let Slot { connection, exchange, .. } = slot;
+        let Slot { connection, exchange, mut undelivered, .. } = slot;
+        log_undelivered(&self.options, &connection, &mut undelivered);
+        if let Some(exchange) = &exchange {
+            self.write_record(py, exchange.get().inner()?, &connection);
+        }
         // Its descriptor is closed here, before anybody learns of it.
         drop(connection);
         self.resume_accepting();
@@ -337,7 +343,8 @@ impl Driver {
     fn on_alarm(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
         let now = clock::now();
         let date = self.date.text();
-        let stamp = self.stamp(&date);
+        // Requests have stamps of their own; this is for those that are refused.
+        let stamp = self.options.stamp(&date, "");
         let mut result = Ok(());
         loop {
             let Some((at, token)) = self.deadlines.borrow_mut().pop_due(now) else { break };
@@ -418,7 +425,7 @@ impl Driver {
     /// The response is complete: the connection is free for the next request.
     pub fn after_response(self: &Rc<Self>, py: Python<'_>, exchange: &Inner) -> PyResult<()> {
         let Some(token) = exchange.connection.take() else { return Ok(()) };
-        self.log_access(exchange);
+        self.log_access(py, exchange, token);
         let mut news = false;
         let done = match self.slots.borrow_mut().get_mut(token) {
             Some(slot) => {
@@ -441,10 +448,6 @@ impl Driver {
         self.settle(py, token)
     }
 
-    pub fn stamp<'a>(&self, date: &'a [u8; 29]) -> Stamp<'a> {
-        Stamp { date, server: self.options.server_header }
-    }
-
     /// Whether a waiting task may be resumed here and now: inside a tick, and no task is running (an application may
     /// have been entered by the tick and have called back).
     pub fn may_resume_directly(&self, py: Python<'_>) -> bool {
@@ -462,15 +465,62 @@ impl Driver {
         }
     }
 
-    /// Writes the line of a request that is over.
-    pub fn log_access(&self, exchange: &Inner) {
+    // ---- the access log ----
+
+    /// Runs `act` on the record of a request, if there is one.
+    pub fn with_record(&self, exchange: &Inner, act: impl FnOnce(&mut Record, &Needs)) {
         if let Some(log) = &self.options.access_log
-            && let Some(record) = exchange.record.take()
+            && let Some(record) = exchange.record.borrow_mut().as_mut()
         {
-            log.write(&record);
-            if !self.in_tick.get() {
-                log.flush();
-            }
+            act(record, log.needs());
         }
+    }
+
+    /// A request is over. Its line is written when the client has taken the response, or nearly.
+    pub fn log_access(&self, py: Python<'_>, exchange: &Inner, token: Token) {
+        let Some(mut record) = self.take_record(py, exchange) else { return };
+        let mut slots = self.slots.borrow_mut();
+        let (Some(log), Some(slot)) = (&self.options.access_log, slots.get_mut(token)) else { return };
+        let connection = &slot.connection;
+        if connection.output_pending() < OUTPUT_HIGH_WATER || connection.is_done() {
+            return requests::write(log, &mut record, connection);
+        }
+        log_undelivered(&self.options, connection, &mut slot.undelivered);
+        requests::measure(&mut record, connection);
+        slot.undelivered = Some(record);
+    }
+
+    /// Writes the line of a request whose connection is gone.
+    fn write_record(&self, py: Python<'_>, exchange: &Inner, connection: &Connection) {
+        if let Some(log) = &self.options.access_log
+            && let Some(mut record) = self.take_record(py, exchange)
+        {
+            let (outcome, reason) = if connection.timed_out_writing() {
+                (Outcome::TimedOut, requests::NOT_TAKEN)
+            } else {
+                (Outcome::ClientGone, "")
+            };
+            record.conclude(outcome, CLIENT_GONE, reason);
+            requests::write(log, &mut record, connection);
+        }
+    }
+
+    fn take_record(&self, py: Python<'_>, exchange: &Inner) -> Option<Box<Record>> {
+        let log = self.options.access_log.as_ref()?;
+        let mut record = exchange.record.take()?;
+        if !log.needs().variables().is_empty()
+            && let Some(scope) = &*exchange.scope.borrow()
+        {
+            requests::read_variables(&mut record, log.needs(), scope.bind(py));
+        }
+        Some(record)
+    }
+}
+
+fn log_undelivered(options: &Options, connection: &Connection, record: &mut Option<Box<Record>>) {
+    if let Some(log) = &options.access_log
+        && let Some(mut record) = record.take()
+    {
+        requests::write_delivered(log, &mut record, connection);
     }
 }

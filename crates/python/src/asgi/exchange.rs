@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use yett_logs::{Record, RequestId};
 use yett_net::Token;
 use yett_proto::headers::FieldBlock;
 use yett_proto::response::ResponseHead;
 
 use super::awaitable::Pending;
 use super::driver::Driver;
-use crate::access_log;
 use crate::ffi::ThreadBound;
 
 /// How far the response has come.
@@ -67,7 +67,8 @@ pub struct Inner {
     /// What the application was given; for messages of ours about it, until the task ends.
     pub scope: RefCell<Option<Py<PyDict>>>,
     /// For the access log: method and target are kept only if somebody will read them.
-    pub record: RefCell<Option<Box<access_log::Record>>>,
+    pub record: RefCell<Option<Box<Record>>>,
+    pub request_id: RequestId,
 }
 
 impl Exchange {
@@ -83,7 +84,7 @@ impl Exchange {
 }
 
 impl Inner {
-    pub fn new(driver: Rc<Driver>, connection: Token) -> Self {
+    pub fn new(driver: Rc<Driver>, connection: Token, request_id: RequestId) -> Self {
         Self {
             driver,
             connection: Cell::new(Some(connection)),
@@ -101,6 +102,7 @@ impl Inner {
             cancelled: Cell::new(false),
             scope: RefCell::new(None),
             record: RefCell::new(None),
+            request_id,
         }
     }
 

@@ -6,6 +6,7 @@ use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseExceptionGroup, PyException, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use yett_logs::{About, Interface, Outcome};
 use yett_net::{Inbox, Token};
 use yett_proto::error::RequestError;
 use yett_settings::LogLevel;
@@ -16,7 +17,7 @@ use super::exchange::{Exchange, Inner, Response};
 use super::receive::{RECEIVE, message_at_hand};
 use super::send::SEND;
 use crate::ffi;
-use crate::{ClientDisconnected, access_log, log};
+use crate::{ClientDisconnected, log, requests};
 
 ffi::builtin!(
     /// Called by asyncio when a task ends that did not end in its first step.
@@ -39,7 +40,7 @@ impl Driver {
             && error.is_instance_of::<PyException>(py)
         {
             // Not the application's doing (no memory, an odd task factory), and nobody is left who would answer.
-            log::error(&format!("a request could not be started\n{}", log::traceback(py, error).trim_end()));
+            log::exception(py, None, "a request could not be started", error);
             return self.close(py, token);
         }
         begun
@@ -50,12 +51,13 @@ impl Driver {
         let addresses = self.addresses(py, token)?;
         let forwarding = self.options.proxies.judge(addresses.peer, &head);
         let scope = self.scopes.make(py, &head, &addresses, &forwarding)?;
-        let inner = Inner::new(Rc::clone(self), token);
+        let request_id = self.options.identify(&head, addresses.peer);
+        requests::put_id(&request_id, &scope)?;
+        let client = forwarding.client(addresses.peer);
+        let record = self.options.record(&head, client, Interface::Asgi, &request_id);
+        let inner = Inner::new(Rc::clone(self), token, request_id);
         inner.scope.replace(Some(scope.clone().unbind()));
-        if self.options.access_log.is_some() {
-            let client = forwarding.client(addresses.peer);
-            inner.record.replace(Some(Box::new(access_log::Record::new(&head, client))));
-        }
+        inner.record.replace(record);
         let exchange = Bound::new(py, Exchange::new(inner))?;
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
             slot.exchange = Some(exchange.clone().unbind());
@@ -63,6 +65,11 @@ impl Driver {
         let receive = RECEIVE.bind(py, exchange.as_any())?;
         let send = SEND.bind(py, exchange.as_any())?;
         let inner = exchange.get().inner()?;
+        self.with_record(inner, |record, needs| {
+            if needs.times {
+                record.is_called();
+            }
+        });
         let started = ffi::vectorcall(self.application.bind(py), [scope.as_any(), &receive, &send], None)
             .and_then(|coroutine| {
                 self.tasks.start(py, &coroutine, &self.tasks.context(py)?, self.eager.get())
@@ -121,36 +128,29 @@ impl Driver {
 
     /// A request was refused, perhaps in the middle of its body.
     pub fn refused(self: &Rc<Self>, py: Python<'_>, token: Token, error: RequestError) -> PyResult<()> {
-        let (exchange, peer) = match self.slots.borrow_mut().get_mut(token) {
-            Some(slot) => (slot.exchange.take(), Some(slot.connection.peer())),
-            None => (None, None),
-        };
-        if log::enabled(LogLevel::Debug) {
-            log::debug(&format!("refused a request from {peer:?}: {} {error}", error.status()));
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = slots.get_mut(token) else { return Ok(()) };
+        log::refusal(Some(slot.connection.peer()), error);
+        let exchange = slot.exchange.take();
+        if exchange.is_none()
+            && let Some(log) = &self.options.access_log
+        {
+            requests::write_refusal(log, &slot.connection, error);
         }
-        match exchange {
-            Some(exchange) => {
-                let inner = exchange.get().inner()?;
-                let unsent = matches!(inner.response.get(), Response::NotStarted | Response::Started);
-                if unsent && let Some(record) = inner.record.borrow_mut().as_mut() {
-                    record.status = error.status();
-                }
-                self.detach(py, &exchange)
-            }
-            None => {
-                if let (Some(log), Some(peer)) = (&self.options.access_log, peer) {
-                    log.write(&access_log::Record::of_refusal(peer, error.status()));
-                }
-                Ok(())
-            }
+        drop(slots);
+        let Some(exchange) = exchange else { return Ok(()) };
+        let inner = exchange.get().inner()?;
+        if let Some(record) = inner.record.borrow_mut().as_mut() {
+            requests::note_refusal(record, error);
         }
+        self.log_access(py, inner, token);
+        self.detach(py, &exchange)
     }
 
     /// The exchange has lost its client: whoever waits learns of it.
     pub fn detach(self: &Rc<Self>, py: Python<'_>, exchange: &Py<Exchange>) -> PyResult<()> {
         let inner = exchange.get().inner()?;
         inner.connection.set(None);
-        self.log_access(inner);
         let senders = inner.senders.take();
         let mut result = self.wake_all_receivers(py, inner);
         for sender in senders {
@@ -225,29 +225,29 @@ impl Driver {
             Response::Complete => return Ok(()),
             _ if inner.is_disconnected() => return Ok(()),
             // It was told that the client has left, and has stopped: as it should.
-            _ if inner.told_disconnect.get() => return self.give_up(py, inner),
+            _ if inner.told_disconnect.get() => {
+                self.with_record(inner, |record, _| record.conclude(Outcome::ClientGone, 500, ""));
+                return self.give_up(py, inner);
+            }
             Response::NotStarted => "the application returned without sending a response",
             Response::Started => "the application returned after http.response.start, without a body",
             Response::Streaming => "the application returned before the end of the body (more_body was True)",
             Response::Trailers => "the application returned without the trailers that it had promised",
         };
-        log::error(&format!("{}: {missing}", self.describe(py, inner)));
+        log::about(LogLevel::Error, self.describe(py, inner), missing);
         self.give_up(py, inner)
     }
 
     fn application_failed(self: &Rc<Self>, py: Python<'_>, inner: &Inner, error: &PyErr) -> PyResult<()> {
         if inner.is_disconnected() && is_disconnect(py, error) {
-            log::debug(&format!("{}: the client has disconnected", self.describe(py, inner)));
+            log::about(LogLevel::Debug, self.describe(py, inner), "the client has disconnected");
             return Ok(());
         }
         if inner.cancelled.get() && error.is_instance_of::<CancelledError>(py) {
+            self.with_record(inner, |record, _| record.conclude(Outcome::Failed, 500, "The server stops."));
             return self.give_up(py, inner);
         }
-        log::error(&format!(
-            "{}: exception in the application\n{}",
-            self.describe(py, inner),
-            log::traceback(py, error).trim_end()
-        ));
+        log::exception(py, Some(self.describe(py, inner)), "exception in the application", error);
         self.give_up(py, inner)
     }
 
@@ -257,8 +257,8 @@ impl Driver {
             return Ok(());
         }
         let unsent = matches!(inner.response.get(), Response::NotStarted | Response::Started);
-        let date = self.date.text();
-        let stamp = self.stamp(&date);
+        let (date, mut buffer) = (self.date.text(), [0; 32]);
+        let stamp = self.options.stamp(&date, inner.request_id.text(&mut buffer));
         self.with_connection(inner, |connection| {
             if unsent {
                 connection.respond_failure(&stamp);
@@ -266,23 +266,15 @@ impl Driver {
                 connection.abort();
             }
         });
-        if unsent && let Some(record) = inner.record.borrow_mut().as_mut() {
-            record.status = 500;
-        }
+        self.with_record(inner, |record, _| record.conclude(Outcome::Failed, 500, ""));
         inner.response.set(Response::Complete);
         self.after_response(py, inner)
     }
 
     /// For messages: which request it was.
-    pub fn describe(&self, py: Python<'_>, inner: &Inner) -> String {
-        let part = |key: &str| {
-            let scope = inner.scope.borrow().as_ref().map(|scope| scope.clone_ref(py));
-            let value = scope.and_then(|scope| scope.bind(py).get_item(key).ok().flatten());
-            value.map_or_else(|| "?".to_owned(), |value| value.to_string())
-        };
-        // A path may hold decoded control characters, which must not forge a line of the log.
-        let path: String = part("path").chars().flat_map(char::escape_default).take(512).collect();
-        format!("{} {path}", part("method"))
+    pub fn describe(&self, py: Python<'_>, inner: &Inner) -> About {
+        let scope = inner.scope.borrow().as_ref().map(|scope| scope.clone_ref(py).into_bound(py));
+        requests::about(&inner.request_id, scope.as_ref(), ["method", "path"])
     }
 
     // ---- draining ----
@@ -325,7 +317,7 @@ impl Driver {
             let inner = exchange.get().inner()?;
             let task = inner.task.borrow().as_ref().map(|task| task.clone_ref(py));
             if let Some(task) = task {
-                log::warning(&format!("{}: cancelled, the server stops", self.describe(py, inner)));
+                log::about(LogLevel::Warning, self.describe(py, inner), "cancelled, the server stops");
                 inner.cancelled.set(true);
                 task.call_method0(py, intern!(py, "cancel"))?;
             }

@@ -4,16 +4,18 @@ use std::path::Path;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
+use yett_logs::Outcome;
 use yett_net::buffer::{FilePart, KEEP_BY_REFERENCE};
 use yett_net::{Connection, Sent};
 use yett_proto::h1::BodyEnd;
+use yett_settings::LogLevel;
 
 use super::awaitable::disconnected;
 use super::driver::Driver;
 use super::exchange::{Exchange, Inner, Response};
 use super::message::{Kind, Message};
 use crate::ffi::{self, SharedBytes};
-use crate::log;
+use crate::{log, requests};
 
 ffi::builtin!(
     /// The function given to the application.
@@ -163,8 +165,8 @@ fn respond(
 ) -> PyResult<After> {
     let head = exchange.head.take();
     let driver: &Driver = &exchange.driver;
-    let date = driver.date.text();
-    let stamp = driver.stamp(&date);
+    let (date, mut buffer) = (driver.date.text(), [0; 32]);
+    let stamp = driver.options.stamp(&date, exchange.request_id.text(&mut buffer));
     let ends = last && !exchange.promised_trailers.get();
     let done = driver.with_connection(exchange, |connection| {
         if let Some(head) = &head {
@@ -173,24 +175,18 @@ fn respond(
         (push(connection), if ends { connection.respond_end(None) } else { BodyEnd::Complete })
     });
     let Some((sent, end)) = done else { return Err(disconnected()) };
-    if let Some(record) = exchange.record.borrow_mut().as_mut() {
+    driver.with_record(exchange, |record, needs| {
         record.body_bytes += sent.taken;
         if let Some(head) = &head {
-            record.status = head.status();
+            requests::note_head(record, needs, head);
         }
-    }
+    });
     if sent.overflow {
-        log::warning(&format!(
-            "{}: the application sent more body than its response may have (Content-Length, or a status without \
-             content): the excess was cut off",
-            driver.describe(py, exchange)
-        ));
+        log::about(LogLevel::Warning, driver.describe(py, exchange), log::EXCESS);
     }
     if let BodyEnd::Short { missing } = end {
-        log::error(&format!(
-            "{}: the application ended the body {missing} bytes short of its Content-Length: the connection was closed",
-            driver.describe(py, exchange)
-        ));
+        log::about(LogLevel::Error, driver.describe(py, exchange), &log::short_body(missing));
+        driver.with_record(exchange, |record, _| record.conclude(Outcome::Failed, 500, log::SHORT_BODY));
     }
     if let Some(head) = head {
         driver.return_head(head);

@@ -4,11 +4,11 @@ use std::fs::File;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use yett_logs::{Record, RequestId};
 use yett_net::spool::{Content, Spool};
 use yett_net::{Connection, Token};
 use yett_proto::request::StoredHead;
 
-use crate::access_log;
 use crate::proxies::Forwarding;
 
 /// Bytes of a request body that are collected in memory; the rest goes to a temporary file. Most forms and API calls
@@ -29,7 +29,11 @@ pub struct Client {
     /// Bytes of its responses that it has not taken, as counted while it is at rest.
     pub waiting: u64,
     /// For the access log, from a request's head to the end of its response.
-    pub record: Option<Box<access_log::Record>>,
+    pub record: Option<Box<Record>>,
+    /// That of a request that is answered, while the client has yet to take much of the response.
+    pub undelivered: Option<Box<Record>>,
+    /// The current request's.
+    pub request_id: RequestId,
 }
 
 /// What of `environ` is about the connection.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use yett_net::acceptor::{Acceptor, Notice, RESUME_ACCEPTING};
+use yett_logs::RequestId;
+use yett_net::acceptor::{Acceptor, RESUME_ACCEPTING};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
 use yett_net::crew::{Crew, News, Shared};
 use yett_net::listener::NewConnection;
@@ -81,7 +82,7 @@ impl Engine {
             |new, index| self.admit(new, index),
         );
         self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
-        tell(&notices);
+        log::notices(&notices);
     }
 
     fn admit(&self, new: NewConnection, listener: usize) {
@@ -105,6 +106,8 @@ impl Engine {
                     forwarding: Forwarding::default(),
                     collecting: None,
                     record: None,
+                    undelivered: None,
+                    request_id: RequestId::None,
                     waiting: 0,
                 };
                 self.put_in(Box::new(client));
@@ -230,13 +233,13 @@ impl Engine {
 
     /// Watches all listeners.
     pub fn start(&self) {
-        tell(&self.acceptor().start(self.crew.reactor()));
+        log::notices(&self.acceptor().start(self.crew.reactor()));
     }
 
     /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.
     fn resume_accepting(&self) {
         let mut acceptor = self.acceptor();
-        tell(&acceptor.resume(self.crew.reactor(), || self.deadlines()));
+        log::notices(&acceptor.resume(self.crew.reactor(), || self.deadlines()));
         self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
     }
 
@@ -262,7 +265,7 @@ impl Engine {
         {
             let mut acceptor = self.acceptor();
             let admit = |new, index| self.admit(new, index);
-            tell(&acceptor.drain(self.crew.reactor(), || self.deadlines(), admit));
+            log::notices(&acceptor.drain(self.crew.reactor(), || self.deadlines(), admit));
             // With the acceptor held: who is admitted before is found below, and nobody is afterwards.
             self.draining.store(true, Ordering::Release);
         }
@@ -296,7 +299,7 @@ impl Engine {
         if let Err(error) = self.crew.stop() {
             log::error(&format!("cannot set the alarm: {error}"));
         }
-        tell(&self.acceptor().close(self.crew.reactor()));
+        log::notices(&self.acceptor().close(self.crew.reactor()));
     }
 
     fn deadlines(&self) -> MutexGuard<'_, Deadlines> {
@@ -312,12 +315,6 @@ impl Engine {
 /// next time, which in an idle server may be never.
 fn release_objects() {
     Python::attach(|_| {});
-}
-
-fn tell(notices: &[Notice]) {
-    for notice in notices {
-        log::error(&notice.to_string());
-    }
 }
 
 /// An engine in the hands of several threads.

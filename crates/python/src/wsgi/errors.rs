@@ -57,13 +57,13 @@ fn write(text: &str) {
         let rest = unfinished.split_off(end);
         std::mem::replace(unfinished, rest)
     });
-    lines.lines().for_each(log::error);
+    lines.lines().for_each(log::from_application);
 }
 
 /// Logs what has no newline at its end: the request is over, or somebody has asked.
 pub fn finish_line() {
     let line = UNFINISHED.with_borrow_mut(std::mem::take);
     if !line.is_empty() {
-        log::error(&line);
+        log::from_application(&line);
     }
 }

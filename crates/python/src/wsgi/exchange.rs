@@ -20,7 +20,7 @@ use super::forked;
 use super::respond::{Delivery, Read};
 use super::worker::Worker;
 use crate::ffi::{self, SharedBytes, ThreadBound};
-use crate::{ClientDisconnected, log};
+use crate::{ClientDisconnected, log, requests};
 
 /// How far the response has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,29 +214,28 @@ impl Inner {
         }
         let begins = self.response.get() == Response::Started;
         let overflow = self.with_worker(|worker| {
-            let date = worker.date.text();
-            let stamp = yett_net::Stamp { date: &date, server: worker.engine.options.server_header };
-            let draining = worker.engine.is_draining();
+            let options = &worker.engine.options;
             let Some(client) = &mut worker.client else { return false };
             if begins {
-                if draining {
+                if worker.engine.is_draining() {
                     client.connection.drain();
                 }
+                let (date, mut buffer) = (worker.date.text(), [0; 32]);
+                let stamp = options.stamp(&date, client.request_id.text(&mut buffer));
                 client.connection.respond_head(&worker.head, complete, &stamp);
+                if let (Some(record), Some(log)) = (&mut client.record, &options.access_log) {
+                    requests::note_head(record, log.needs(), &worker.head);
+                }
             }
             let sent = push(&mut client.connection);
             if let Some(record) = &mut client.record {
-                record.status = worker.head.status();
                 record.body_bytes += sent.taken;
             }
             sent.overflow
         })?;
         self.response.set(Response::Streaming);
         if overflow {
-            log::warning(
-                "the application sent more body than its response may have (Content-Length, or a status without \
-                 content): the excess was cut off",
-            );
+            log::warning(log::EXCESS);
         }
         Ok(())
     }

@@ -27,5 +27,4 @@ mod server;
 mod worker;
 
 pub use errors::ErrorStream;
-pub use forked::note_fork;
 pub use server::WsgiServer;

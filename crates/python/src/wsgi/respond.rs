@@ -11,7 +11,7 @@ use yett_net::{Connection, Step};
 use yett_proto::error::RequestError;
 
 use super::worker::Worker;
-use crate::{access_log, log};
+use crate::{log, requests};
 
 /// What has become of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,7 @@ impl Worker {
                 Flush::Yield if last => break,
                 Flush::Yield => continue,
                 Flush::ShortFile => {
-                    log::error(
-                        "a file ended before its promised length, or could not be read: the response was cut off",
-                    );
+                    log::short_file();
                     break;
                 }
                 Flush::Gone => break,
@@ -97,9 +95,9 @@ impl Worker {
 
     /// Reads a piece of the body, and waits for it if none has arrived.
     pub fn read_body(&mut self) -> Read {
-        let date = self.date.text();
-        let stamp = yett_net::Stamp { date: &date, server: self.engine.options.server_header };
+        let (date, mut buffer) = (self.date.text(), [0; 32]);
         let Some(client) = &mut self.client else { return Read::Gone };
+        let stamp = self.engine.options.stamp(&date, client.request_id.text(&mut buffer));
         let connection = &mut client.connection;
         loop {
             let (bytes, ended) = connection.take_body();
@@ -119,7 +117,9 @@ impl Worker {
                 Step::Request => return Read::End,
                 Step::Yield => self.inbox.renew_turn(),
                 Step::Refused(error) => {
-                    note_refusal(&mut client.record, error);
+                    if let Some(record) = &mut client.record {
+                        requests::note_refusal(record, error);
+                    }
                     return Read::Refused(error);
                 }
                 Step::Close => return Read::Gone,
@@ -128,7 +128,9 @@ impl Worker {
                         Ok(true) => {}
                         Ok(false) => {
                             let error = connection.time_out_body(&stamp);
-                            note_refusal(&mut client.record, error);
+                            if let Some(record) = &mut client.record {
+                                requests::note_refusal(record, error);
+                            }
                             return Read::Refused(error);
                         }
                         Err(_) => return Read::Gone,
@@ -136,13 +138,6 @@ impl Worker {
                 }
             }
         }
-    }
-}
-
-/// What the client was answered, whatever the application says from now on. (If a head was out, that is its answer.)
-fn note_refusal(record: &mut Option<Box<access_log::Record>>, error: RequestError) {
-    if let Some(record) = record.as_mut().filter(|record| record.status == access_log::CLIENT_GONE) {
-        record.status = error.status();
     }
 }
 

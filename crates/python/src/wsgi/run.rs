@@ -4,13 +4,14 @@ use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use yett_net::Address;
+use yett_logs::{About, Needs, Outcome, Record};
 use yett_net::buffer::FilePart;
 use yett_proto::h1::BodyEnd;
 use yett_proto::request::BodyLength;
-use yett_settings::Settings;
+use yett_settings::{LogLevel, Settings};
 
 use super::client::{Addresses, Request};
+use super::engine::Engine;
 use super::environ::Environs;
 use super::errors;
 use super::exchange::{Inner, READ_BODY, Response, type_of};
@@ -19,7 +20,7 @@ use super::input::Inputs;
 use super::lent::{Lent, Shelf};
 use super::respond::Delivery;
 use super::worker::Worker;
-use crate::{ClientDisconnected, ffi, log};
+use crate::{ClientDisconnected, ffi, log, requests};
 
 /// The application, and what is needed to call it. One for each thread.
 pub struct Gateway {
@@ -36,6 +37,10 @@ pub struct Gateway {
     open_file: Py<PyAny>,
     /// Bodies are collected, and so have a length, before the application runs.
     collects_bodies: bool,
+    /// The access log tells when the application was called.
+    logs_times: bool,
+    /// It shows values of `environ`.
+    logs_variables: bool,
 }
 
 impl Gateway {
@@ -44,20 +49,25 @@ impl Gateway {
         application: Py<PyAny>,
         context: Py<PyAny>,
         settings: &Settings,
-        listener: Option<&Address>,
-        made_in: usize,
+        engine: &Engine,
     ) -> PyResult<Self> {
         let support = py.import("yett.streams")?;
         Ok(Self {
             application,
             context,
-            environs: Environs::new(&support, settings, listener)?,
+            environs: Environs::new(&support, settings, engine.only_address())?,
             inputs: Inputs::new(&support)?,
             shelf: Shelf::default(),
-            made_in,
+            made_in: engine.made_in,
             file_wrapper: support.getattr("FileWrapper")?.unbind(),
             open_file: support.getattr("open_file")?.unbind(),
             collects_bodies: settings.request_buffering,
+            logs_times: engine.options.access_log.as_ref().is_some_and(|log| log.needs().times),
+            logs_variables: engine
+                .options
+                .access_log
+                .as_ref()
+                .is_some_and(|log| !log.needs().variables().is_empty()),
         })
     }
 
@@ -73,7 +83,7 @@ impl Gateway {
         let inner = lent.exchange.get().inner().ok()?;
         if let Err(error) = self.answer(py, &lent, inner, request) {
             // Not the application's doing: no memory, most likely.
-            self.fail(py, inner, "a request could not be started", &error);
+            self.fail(py, inner, None, "a request could not be started", &error);
         }
         // Also one that was forked in close(), or in a destructor.
         forked::end_stray_child(self.made_in);
@@ -103,6 +113,7 @@ impl Gateway {
             let environ = self.environs.make(py, &head, &addresses, &forwarding)?;
             let chunked = head.body() == BodyLength::Chunked;
             if let Some(client) = &mut worker.client {
+                requests::put_id(&client.request_id, &environ)?;
                 client.addresses = Some(addresses);
             }
             PyResult::Ok((environ, chunked))
@@ -115,10 +126,16 @@ impl Gateway {
         self.environs.complete(&environ, input.object.as_ref(), exchange, decoded)?;
         // What the application sets in a context variable ends with its request.
         let context = ffi::copy_context(self.context.bind(py))?;
+        if self.logs_times {
+            with_record(inner, |record, _| record.is_called());
+        }
         let answered =
             ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)))?;
         if let Err(error) = answered {
-            self.fail(py, inner, &format!("{}: the application failed", describe(&environ)), &error);
+            self.fail(py, inner, Some(&environ), "the application failed", &error);
+        }
+        if self.logs_variables {
+            with_record(inner, |record, needs| requests::read_variables(record, needs, &environ));
         }
         input.finish()
     }
@@ -147,7 +164,7 @@ impl Gateway {
         match (sent, closed) {
             (Err(sent), Err(closed)) => {
                 let py = result.py();
-                log::error(&format!("close() failed, too\n{}", log::traceback(py, &closed).trim_end()));
+                log::exception(py, Some(describe(inner, environ)), "close() failed, too", &closed);
                 Err(sent)
             }
             (sent, closed) => sent.and(closed),
@@ -169,15 +186,12 @@ impl Gateway {
         } else if !(result.get_type().is(&self.file_wrapper) && self.send_file(inner, result)?)
             && send_each(inner, result)? == Delivery::Gone
         {
-            log::debug(&format!("{}: the client has gone", describe(environ)));
+            log::about(LogLevel::Debug, describe(inner, environ), "the client has gone");
             return Ok(());
         }
         if let BodyEnd::Short { missing } = inner.finish()? {
-            log::error(&format!(
-                "{}: the application ended the body {missing} bytes short of its Content-Length: the connection was \
-                 closed",
-                describe(environ)
-            ));
+            log::about(LogLevel::Error, describe(inner, environ), &log::short_body(missing));
+            with_record(inner, |record, _| record.conclude(Outcome::Failed, 500, log::SHORT_BODY));
         }
         // What comes after this, such as close(), may take its time; a list has nothing of the kind.
         if !is_plain(result) {
@@ -204,29 +218,37 @@ impl Gateway {
     // ---- failure ----
 
     /// The application has failed, or the server before it: 500 if nothing is on the wire, else the end.
-    fn fail(&self, py: Python<'_>, inner: &Inner, what: &str, error: &PyErr) {
+    fn fail(
+        &self,
+        py: Python<'_>,
+        inner: &Inner,
+        environ: Option<&Bound<'_, PyDict>>,
+        what: &str,
+        error: &PyErr,
+    ) {
         forked::end_stray_child(self.made_in);
+        let about = || environ.map(|environ| describe(inner, environ));
         if inner.gone.get() && error.is_instance_of::<ClientDisconnected>(py) {
             log::debug("the application has stopped: its client has gone");
         } else if error.is_instance_of::<PyException>(py) {
-            log::error(&format!("{what}\n{}", log::traceback(py, error).trim_end()));
+            log::exception(py, about(), what, error);
         } else {
             // SystemExit and KeyboardInterrupt end the request that raises them, not the server.
             let name = error.get_type(py).name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-            log::error(&format!("{what} ({name})\n{}", log::traceback(py, error).trim_end()));
+            log::exception(py, about(), &format!("{what} ({name})"), error);
         }
         let response = inner.response.replace(Response::Complete);
         // Failure: the request is over, and with it all there was to tell.
         let _ = inner.with_worker(|worker| {
-            let date = worker.date.text();
-            let stamp = yett_net::Stamp { date: &date, server: worker.engine.options.server_header };
+            let (date, mut buffer) = (worker.date.text(), [0; 32]);
             let Some(client) = &mut worker.client else { return };
+            let stamp = worker.engine.options.stamp(&date, client.request_id.text(&mut buffer));
+            if let Some(record) = client.record.as_mut().filter(|_| !inner.gone.get()) {
+                record.conclude(Outcome::Failed, 500, "");
+            }
             match response {
                 Response::NotStarted | Response::Started => {
                     client.connection.respond_failure(&stamp);
-                    if let Some(record) = client.record.as_mut().filter(|_| !inner.gone.get()) {
-                        record.status = 500;
-                    }
                 }
                 Response::Streaming => client.connection.abort(),
                 Response::Complete => {}
@@ -326,12 +348,20 @@ fn is_plain(result: &Bound<'_, PyAny>) -> bool {
     result.is_exact_instance_of::<PyList>() || result.is_exact_instance_of::<PyTuple>()
 }
 
-/// `GET /path`, for messages. The application may have changed it, even into what would forge a line of the log.
-fn describe(environ: &Bound<'_, PyDict>) -> String {
-    let part = |key: &str| -> String {
-        let value = environ.get_item(key).ok().flatten();
-        let text = value.map_or_else(|| "?".to_owned(), |value| value.to_string());
-        text.chars().flat_map(char::escape_default).take(512).collect()
-    };
-    format!("{} {}", part("REQUEST_METHOD"), part("RAW_URI"))
+/// For messages: which request it is.
+fn describe(inner: &Inner, environ: &Bound<'_, PyDict>) -> About {
+    let id = inner.with_worker(|worker| worker.client.as_ref().map(|client| client.request_id.clone()));
+    let id = id.ok().flatten().unwrap_or_default();
+    requests::about(&id, Some(environ), ["REQUEST_METHOD", "RAW_URI"])
+}
+
+/// Runs `act` on the record of the request, if there is one.
+fn with_record(inner: &Inner, act: impl FnOnce(&mut Record, &Needs)) {
+    // Failure: the request is over, and its line written.
+    let _ = inner.with_worker(|worker| {
+        let record = worker.client.as_mut().and_then(|client| client.record.as_mut());
+        if let (Some(record), Some(log)) = (record, &worker.engine.options.access_log) {
+            act(record, log.needs());
+        }
+    });
 }

@@ -56,8 +56,7 @@ impl WsgiServer {
             self.application.clone_ref(py),
             self.context.clone_ref(py),
             &self.settings.get().values,
-            self.engine.only_address(),
-            self.engine.made_in,
+            &self.engine,
         )?;
         let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine)));
         let mut worker = new_worker();

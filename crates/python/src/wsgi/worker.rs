@@ -3,21 +3,21 @@
 //!
 //! While a request runs, the worker is lent to its exchange (`exchange`), through which the application writes.
 
+use yett_logs::{Interface, Outcome};
 use yett_net::acceptor::FIRST_LISTENER;
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
 use yett_net::crew::{Claim, Member, News, Task};
 use yett_net::reactor::ALARM;
-use yett_net::{Inbox, Stamp, Step, Token};
+use yett_net::{Inbox, Step, Token};
 use yett_proto::error::RequestError;
 use yett_proto::request::RequestHead;
 use yett_proto::response::ResponseHead;
-use yett_settings::LogLevel;
 
 use super::client::{Body, Client, Collecting, Request};
 use super::engine::SharedEngine;
-use crate::{access_log, log};
+use crate::{log, requests};
 
 /// One thread's things.
 pub struct Worker {
@@ -60,17 +60,16 @@ impl Worker {
     /// Finishes the turn of the connection whose request has been answered, and then works until there is a request for
     /// the application, which is that of `self.client`. `None`: the server ends.
     pub fn next_request(&mut self) -> Option<Request> {
+        if let Some(mut client) = self.client.take() {
+            self.log_end(&mut client);
+            self.client = Some(client);
+        }
         if let Some(request) = self.go_on() {
             return Some(request);
         }
         let engine = SharedEngine::clone(&self.engine);
-        let flush_log = || {
-            if let Some(log) = &engine.options.access_log {
-                log.flush();
-            }
-        };
         loop {
-            match engine.crew.next(&mut self.member, flush_log) {
+            match engine.crew.next(&mut self.member, || {}) {
                 Ok(Task::Event(ALARM, _)) => engine.on_alarm(),
                 Ok(Task::Event(token @ FIRST_LISTENER.., _)) => engine.accept(token),
                 Ok(Task::Event(token, news)) => {
@@ -80,10 +79,7 @@ impl Worker {
                         return Some(request);
                     }
                 }
-                Ok(Task::Stop) => {
-                    flush_log();
-                    return None;
-                }
+                Ok(Task::Stop) => return None,
                 Err(error) => {
                     log::error(&format!("the reactor has failed, this thread ends: {error}"));
                     return None;
@@ -105,15 +101,17 @@ impl Worker {
     /// Goes on with the turn of `self.client`, and with further ones if there is more news of it.
     fn go_on(&mut self) -> Option<Request> {
         let mut client = self.client.take()?;
-        if !client.connection.awaits_response() {
-            self.log_access(&mut client, access_log::CLIENT_GONE);
-        }
         loop {
             match self.advance(&mut client) {
                 Turn::Request(request) => {
                     // A pipelined request may take long: the last response goes out first.
                     if client.connection.output_pending() > 0 {
                         client.connection.flush();
+                    }
+                    if self.wants_times()
+                        && let Some(record) = &mut client.record
+                    {
+                        record.is_ready();
                     }
                     self.client = Some(client);
                     return Some(request);
@@ -133,7 +131,7 @@ impl Worker {
     fn advance(&mut self, client: &mut Client) -> Turn {
         let date = self.date.text();
         loop {
-            let stamp = self.stamp(&date);
+            let stamp = self.engine.options.stamp(&date, "");
             let request = match client.connection.advance(&mut self.inbox, &stamp) {
                 Step::Request => self.begin_request(client),
                 Step::Body => self.collect(client),
@@ -155,12 +153,11 @@ impl Worker {
     fn begin_request(&mut self, client: &mut Client) -> Option<Request> {
         self.spool_failed = false;
         let options = &self.engine.options;
-        let peer = client.connection.peer();
-        client.forwarding = options.proxies.judge(peer, &self.inbox.head());
-        if options.access_log.is_some() {
-            let record = access_log::Record::new(&self.inbox.head(), client.forwarding.client(peer));
-            client.record = Some(Box::new(record));
-        }
+        let (head, peer) = (self.inbox.head(), client.connection.peer());
+        client.forwarding = options.proxies.judge(peer, &head);
+        client.request_id = options.identify(&head, peer);
+        client.record =
+            options.record(&head, client.forwarding.client(peer), Interface::Wsgi, &client.request_id);
         let (bytes, ended) = client.connection.take_body();
         if ended {
             return Some(Request { head: None, body: Body::Memory(bytes) });
@@ -198,21 +195,23 @@ impl Worker {
         log::error(&format!(
             "a request body cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
         ));
-        let date = self.date.text();
-        client.connection.respond_failure(&self.stamp(&date));
-        self.log_access(client, 500);
+        let (date, mut buffer) = (self.date.text(), [0; 32]);
+        let id = client.request_id.text(&mut buffer);
+        client.connection.respond_failure(&self.engine.options.stamp(&date, id));
+        if let Some(record) = &mut client.record {
+            record.conclude(Outcome::Failed, 500, "The body could not be kept in a temporary file.");
+        }
+        self.log_access(client);
     }
 
     fn refused(&self, client: &mut Client, error: RequestError) {
         client.collecting = None;
-        let peer = client.connection.peer();
-        if log::enabled(LogLevel::Debug) {
-            log::debug(&format!("refused a request from {peer:?}: {} {error}", error.status()));
-        }
-        if client.record.is_some() {
-            self.log_access(client, error.status());
+        log::refusal(Some(client.connection.peer()), error);
+        if let Some(record) = &mut client.record {
+            requests::note_refusal(record, error);
+            self.log_access(client);
         } else if let Some(log) = &self.engine.options.access_log {
-            log.write(&access_log::Record::of_refusal(peer, error.status()));
+            requests::write_refusal(log, &client.connection, error);
         }
     }
 
@@ -226,7 +225,7 @@ impl Worker {
             let now = clock::now();
             self.arm(client, now);
             let date = self.date.text();
-            if let Step::Refused(error) = client.connection.on_some_timer(now, &self.stamp(&date)) {
+            if let Step::Refused(error) = client.connection.on_some_timer(now, &self.engine.options.stamp(&date, "")) {
                 self.refused(client, error);
             }
         }
@@ -239,18 +238,19 @@ impl Worker {
         let stalled = connection.output_pending() >= OUTPUT_HIGH_WATER;
         let flush = connection.flush();
         if flush == Flush::ShortFile {
-            log::error(
-                "a file ended before its promised length, or could not be read: the response was cut off",
-            );
+            log::short_file();
         }
         if connection.is_done() {
-            if client.record.is_some() {
-                self.log_access(&mut client, access_log::CLIENT_GONE);
-            }
+            self.log_undelivered(&mut client);
+            self.log_access(&mut client);
             self.engine.close(client);
             return None;
         }
         let drained = connection.output_pending() <= OUTPUT_LOW_WATER;
+        if drained {
+            self.log_undelivered(&mut client);
+        }
+        let connection = &client.connection;
         let again = again
             || flush == Flush::Yield
             // A pipelining client that had stopped reading may go on now.
@@ -270,19 +270,41 @@ impl Worker {
         }
     }
 
-    pub fn stamp<'a>(&self, date: &'a [u8; 29]) -> Stamp<'a> {
-        Stamp { date, server: self.engine.options.server_header }
+    // ---- the access log ----
+
+    /// Whether the access log tells how long a request has waited.
+    fn wants_times(&self) -> bool {
+        self.engine.options.access_log.as_ref().is_some_and(|log| log.needs().times)
     }
 
-    /// Writes the line of a request that is over, with `status` if it has got none yet.
-    pub fn log_access(&self, client: &mut Client, status: u16) {
+    /// The application is done with a request. Its line is written when the client has taken the response, or nearly.
+    fn log_end(&self, client: &mut Client) {
+        let connection = &client.connection;
+        if connection.output_pending() < OUTPUT_HIGH_WATER || connection.is_done() {
+            return self.log_access(client);
+        }
+        self.log_undelivered(client);
+        if let Some(mut record) = client.record.take() {
+            requests::measure(&mut record, &client.connection);
+            client.undelivered = Some(record);
+        }
+    }
+
+    /// The client has taken the response of a request before, or never will.
+    fn log_undelivered(&self, client: &mut Client) {
+        if let Some(log) = &self.engine.options.access_log
+            && let Some(mut record) = client.undelivered.take()
+        {
+            requests::write_delivered(log, &mut record, &client.connection);
+        }
+    }
+
+    /// Writes the line of a request that is over.
+    fn log_access(&self, client: &mut Client) {
         if let Some(log) = &self.engine.options.access_log
             && let Some(mut record) = client.record.take()
         {
-            if record.status == access_log::CLIENT_GONE {
-                record.status = status;
-            }
-            log.write(&record);
+            requests::write(log, &mut record, &client.connection);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::request::HeadSpans;
 use crate::response::ResponseHead;
 
-const STAMP: Stamp<'static> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true };
+const STAMP: Stamp<'static> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true, request_id: b"" };
 const DATE: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\nserver: yett\r\n";
 
 /// A connection that has taken `head`, which holds a whole head and nothing else.

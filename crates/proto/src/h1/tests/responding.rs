@@ -202,6 +202,22 @@ fn date_and_server_of_the_application_stay_alone() {
 }
 
 #[test]
+fn a_request_id_is_added_unless_the_application_has_one() {
+    let stamp = Stamp { request_id: b"id-1", ..STAMP };
+    let mut out = Vec::new();
+    taken(&request("GET / HTTP/1.1", "")).send_head(&response(200, &[]), Some(0), &stamp, &mut out);
+    assert!(String::from_utf8(out).unwrap().contains("\r\nx-request-id: id-1\r\n"));
+    let own = response(200, &[("X-Request-ID", "mine")]);
+    let mut out = Vec::new();
+    taken(&request("GET / HTTP/1.1", "")).send_head(&own, Some(0), &stamp, &mut out);
+    let sent = String::from_utf8(out).unwrap();
+    assert!(sent.contains("X-Request-ID: mine\r\n") && !sent.contains("id-1"), "{sent}");
+    let mut out = Vec::new();
+    taken(&request("GET / HTTP/1.1", "")).send_failure(&stamp, &mut out);
+    assert!(String::from_utf8(out).unwrap().contains("\r\nx-request-id: id-1\r\n"));
+}
+
+#[test]
 fn an_unknown_status_has_an_empty_reason() {
     let sent = streamed(&response(299, &[("content-length", "0")]), &[]);
     assert!(sent.starts_with("HTTP/1.1 299 \r\n"), "{sent}");
