@@ -45,6 +45,16 @@ def serve(app: Any, **settings: "Unpack[Arguments]") -> Iterator[TestServer]:
     application = _server.load(app, values)
     listeners = _server.open_listeners(values)
     server = TestServer([listener.address for listener in listeners])
+    try:
+        yield from _serve(application, listeners, values, server)
+    finally:
+        # What a test looks for in the log is there.
+        _core.flush_logs()
+
+
+def _serve(
+    application: Any, listeners: list[_core.Listener], values: _core.Settings, server: TestServer
+) -> Iterator[TestServer]:
     if application.interface == "wsgi":
         try:
             with _wsgi.serving(application.call, listeners, values):

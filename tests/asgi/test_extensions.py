@@ -7,6 +7,7 @@ import pytest
 
 from support import Client
 from support.asgi import piece, respond, start
+from yett import _core
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -331,4 +332,5 @@ def test_promised_trailers_that_do_not_come(connect, capfd):
     client.begin("GET", "/", "TE: trailers")
     with pytest.raises(EOFError):
         client.response()
+    _core.flush_logs()
     assert "without the trailers" in capfd.readouterr().err

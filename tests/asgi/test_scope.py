@@ -52,6 +52,7 @@ def raw_scope(client, data):
 
 def test_every_key(server, client):
     scope = scope_of(client, "/a?b=c", "X-One: 1")
+    assert len(scope.pop("yett.request_id")) == 32
     assert scope == {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.5"},
@@ -171,11 +172,16 @@ def test_a_long_header_name_is_lower_case_too(client):
 def test_requests_do_not_share_what_they_may_change(server, client):
     """The application spoils its scope each time. The header block is the same each time, which is remembered."""
     first = scope_of(client, "/same", "X-One: 1")
+    ids = {first["yett.request_id"]}
     for _ in range(5):
-        assert scope_of(client, "/same", "X-One: 1") == first
+        again = scope_of(client, "/same", "X-One: 1")
+        ids.add(again["yett.request_id"])
+        assert {**again, "yett.request_id": first["yett.request_id"]} == first
+    assert len(ids) == 6
     with Client(server.port) as other:
         again = scope_of(other, "/same", "X-One: 1")
-        assert {**again, "client": first["client"]} == first
+        same = {key: first[key] for key in ("client", "yett.request_id")}
+        assert {**again, **same} == first
 
 
 def test_remembered_header_blocks_are_not_mixed_up(client):

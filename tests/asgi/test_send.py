@@ -230,6 +230,7 @@ def test_a_client_that_has_gone_makes_no_noise(serve_app, capfd, shape):
         client.head()
     client.reset()
     assert done.get() == "done"
+    yett._core.flush_logs()
     output = capfd.readouterr()
     assert (output.out, output.err) == ("", "")
 
@@ -247,6 +248,7 @@ def test_an_exception_of_its_own_after_the_client_has_gone_is_logged(serve_app, 
     client.begin("GET", "/cleanup")
     client.reset()
     assert done.get() == "done"
+    yett._core.flush_logs()
     errors = capfd.readouterr().err
     assert errors.count("LookupError: while cleaning up") == 1
     assert "GET /cleanup" in errors

@@ -42,6 +42,7 @@ def test_every_key(server, client):
     environ = environ_of(client, "/a%20b?c=d", "X-One: 1")
     for key in ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", "wsgi.early_hints"):
         assert environ.pop(key)
+    assert len(environ.pop("yett.request_id")) == 32
     assert environ == {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",

@@ -197,6 +197,7 @@ def test_the_application_runs_when_the_body_is_there(serve):
         slow.begin("POST", "/", "Content-Length: 2")
         slow.send(b"a")
         assert other.get("/").status == 200  # a second turn of the server
+        server.wait_for("called")
         assert server.log.count("called") == 1
         slow.send(b"b")
         assert slow.response().body == b"ab"

@@ -69,6 +69,7 @@ ENVIRON_DIFFERENCES = {
         "SERVER_SOFTWARE": "its own name",
         "gunicorn.socket": "an extension of its own",
         "HTTP_PROXY": "lets it through (CVE-2016-5385, «httpoxy»)",
+        "yett.request_id": "has no ids of requests",
     },
     "waitress": {
         "RAW_URI": "has the target as sent as REQUEST_URI only",
@@ -78,6 +79,7 @@ ENVIRON_DIFFERENCES = {
         "waitress.client_disconnected": "an extension of its own",
         "wsgi.early_hints": "has none",
         "HTTP_PROXY": "lets it through (CVE-2016-5385, «httpoxy»)",
+        "yett.request_id": "has no ids of requests",
         "HTTP_X_ONE": 'joins with ", "',
     },
 }

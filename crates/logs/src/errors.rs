@@ -95,7 +95,9 @@ pub(crate) fn last_resort(log: &Log, message: &Message) {
 pub fn straight_to_stderr(message: &Message) {
     let stderr = std::io::stderr();
     let mut watched = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::OUT)];
-    if rustix::event::poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0) {
+    if rustix::event::poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
+        .is_ok_and(|ready| ready > 0)
+    {
         let mut lines = Vec::new();
         message.to_text(&mut lines, false);
         // Nobody is left to be told that this failed, too.

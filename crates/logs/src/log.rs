@@ -3,6 +3,7 @@
 //! Nobody who adds a line waits for anything but others who add one. When what takes the lines takes none, the buffer
 //! fills; then lines are dropped and counted, and both the beginning and the end of that are told.
 
+use std::os::unix::fs::FileTypeExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -93,6 +94,17 @@ impl Log {
         });
         log.process.add(&log);
         Ok(log)
+    }
+
+    /// Whether `target` could be opened. (Not asked of a named pipe: who reads it would take that for the end.)
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn check(target: &Target) -> std::io::Result<()> {
+        match target {
+            Target::File(path) if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) => Ok(()),
+            _ => Sink::open(target).map(drop),
+        }
     }
 
     /// What it is called in messages.

@@ -70,9 +70,8 @@ impl About {
     /// `GET /path`, with nothing in it that could forge a line: control characters and what is not ASCII are escaped.
     #[must_use]
     pub fn describe(&self) -> String {
-        let shown = |text: &str| -> String {
-            text.chars().flat_map(char::escape_default).take(PATH_SHOWN).collect()
-        };
+        let shown =
+            |text: &str| -> String { text.chars().flat_map(char::escape_default).take(PATH_SHOWN).collect() };
         format!("{} {}", shown(&self.method), shown(&self.path))
     }
 }

@@ -319,8 +319,10 @@ impl Record {
         if needs.response_headers() {
             self.response_headers = vec![Span::default(); needs.response_headers.len()];
             for (name, value) in fields {
-                let wanted =
-                    needs.response_headers.iter().position(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
+                let wanted = needs
+                    .response_headers
+                    .iter()
+                    .position(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
                 if let Some(place) = wanted {
                     let span = self.copy(value);
                     if let Some(field) = self.response_headers.get_mut(place) {

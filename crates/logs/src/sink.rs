@@ -7,10 +7,11 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{FileType, FlockOperation, SeekFrom};
+use rustix::fs::{FileType, FlockOperation, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use yett_settings::LogLevel;
@@ -104,7 +105,11 @@ impl Out {
         Ok(match target {
             Target::Stdout => Self::Stdout(io::stdout()),
             Target::Stderr => Self::Stderr(io::stderr()),
-            Target::File(path) => Self::File(File::options().append(true).create(true).open(path)?),
+            Target::File(path) => {
+                // A named pipe without a reader is an error then, not something to wait for. Files do not mind.
+                let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+                Self::File(File::options().append(true).create(true).custom_flags(flags).open(path)?)
+            }
             Target::Syslog { server, facility } => Self::Syslog(Syslog::new(server.clone(), *facility)),
             Target::Function(function) => Self::Function(function.clone()),
         })
@@ -202,11 +207,8 @@ impl Sink {
         if !self.locked && !self.lock(now, regular) {
             return Written::Busy;
         }
-        let result = if regular {
-            self.write_file()
-        } else {
-            self.write_stream(kind == Some(FileType::Socket))
-        };
+        let result =
+            if regular { self.write_file() } else { self.write_stream(kind == Some(FileType::Socket)) };
         match result {
             Ok(true) => Written::All,
             Ok(false) => Written::Blocked,

@@ -74,7 +74,8 @@ impl Syslog {
     pub fn new(server: SyslogAddress, facility: u8) -> Self {
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         // «-» where it is not known (RFC 5424 §6.2.4); the field ends with a space.
-        let host = if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) { "-".into() } else { name };
+        let host =
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) { "-".into() } else { name };
         Self { server, facility, socket: None, datagram: Vec::new(), host, lines_sent: 0 }
     }
 

@@ -78,7 +78,8 @@ pub fn note_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
     request_id::forget_process();
     // Held, by a thread that is not here, if the parent was just changing it.
-    let target = parent.error_log.try_lock().ok().and_then(|log| log.as_ref().map(|log| log.target().clone()));
+    let target =
+        parent.error_log.try_lock().ok().and_then(|log| log.as_ref().map(|log| log.target().clone()));
     if let Some(target) = target {
         // A file that cannot be opened any more: standard error it is, then.
         let _ = errors::open(target);
@@ -102,11 +103,8 @@ pub fn flush(patience: Duration) {
         if left.is_zero() {
             return;
         }
-        state = process
-            .flushed
-            .wait_timeout(state, left)
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .0;
+        state =
+            process.flushed.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
     }
 }
 
@@ -303,11 +301,12 @@ fn reopen(logs: &[Arc<Log>]) {
 fn tell(log: &Log, event: &Event) {
     let name = log.name();
     let (level, text) = match event {
-        Event::Losing(why) => (
-            LogLevel::Error,
-            format!("the {name} cannot be written, its lines are lost until it can: {why}"),
-        ),
-        Event::Lost(lost) => (LogLevel::Error, format!("the {name} is written again; {lost} lines were lost")),
+        Event::Losing(why) => {
+            (LogLevel::Error, format!("the {name} cannot be written, its lines are lost until it can: {why}"))
+        }
+        Event::Lost(lost) => {
+            (LogLevel::Error, format!("the {name} is written again; {lost} lines were lost"))
+        }
         Event::NotReopened(why) => (
             LogLevel::Error,
             format!("the {name} cannot be reopened, the old file is written further: {why}"),

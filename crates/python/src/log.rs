@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use yett_logs::target::Receiver;
 use yett_logs::{About, AccessLog, Exception, Log, Message, Target, errors, writer};
-use yett_net::acceptor::Notice;
 use yett_net::Peer;
+use yett_net::acceptor::Notice;
 use yett_proto::error::RequestError;
 use yett_settings::{AccessFormat, LogFormat, LogLevel, LogTarget};
 
@@ -55,7 +55,8 @@ pub fn about(level: LogLevel, about: About, text: &str) {
 /// Writes that an exception has been raised, with its traceback.
 pub fn exception(py: Python<'_>, about: Option<About>, text: &str, error: &PyErr) {
     let exception = describe(py, error);
-    let message = Message { level: LogLevel::Error, text: text.to_owned(), about, exception: Some(exception) };
+    let message =
+        Message { level: LogLevel::Error, text: text.to_owned(), about, exception: Some(exception) };
     errors::tell(&message);
 }
 
@@ -92,7 +93,9 @@ pub const SHORT_BODY: &str = "The body was shorter than its Content-Length.";
 
 /// The application has sent so many bytes too few.
 pub fn short_body(missing: u64) -> String {
-    format!("the application ended the body {missing} bytes short of its Content-Length: the connection was closed")
+    format!(
+        "the application ended the body {missing} bytes short of its Content-Length: the connection was closed"
+    )
 }
 
 fn describe(py: Python<'_>, error: &PyErr) -> Exception {
@@ -133,7 +136,12 @@ pub fn open_logs(settings: &Settings) -> PyResult<()> {
     if let Some(target) = Target::of(&values.error_log, values, &python_logging()) {
         errors::open(target).map_err(|error| cannot_open("error log", &values.error_log, &error))?;
     }
-    open_access_log(values).map(drop)
+    match Target::of(&values.access_log, values, &python_logging()) {
+        Some(target) => {
+            Log::check(&target).map_err(|error| cannot_open("access log", &values.access_log, &error))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The access log, if the settings want one.

@@ -216,10 +216,7 @@ mod tests {
             "neither common, combined, json, dev nor a format string, which would have a %(…)s in it (did you mean \
              'combined'?)"
         );
-        assert_eq!(
-            refused("%(request_di)s"),
-            "unknown atom '%(request_di)s' (did you mean 'request_id'?)"
-        );
+        assert_eq!(refused("%(request_di)s"), "unknown atom '%(request_di)s' (did you mean 'request_id'?)");
         assert_eq!(refused("%(z)s"), "unknown atom '%(z)s'");
         assert_eq!(refused("%(h"), "the parenthesis of '%(h' is not closed");
         assert_eq!(refused("%(h)d"), "'%(h)' is followed by an s: %(h)s");

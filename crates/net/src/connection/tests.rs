@@ -21,7 +21,8 @@ use crate::socket::Socket;
 use crate::table::Token;
 use crate::timer::Deadlines;
 
-const STAMP: Stamp<'static> = Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false, request_id: b"" };
+const STAMP: Stamp<'static> =
+    Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false, request_id: b"" };
 const READABLE: Readiness = Readiness { readable: true, writable: false, peer_closed: false, hung_up: false };
 const FIN: Readiness = Readiness { readable: true, writable: false, peer_closed: true, hung_up: false };
 

@@ -81,7 +81,8 @@ mod tests {
     use crate::socket::Socket;
     use crate::table::Token;
 
-    const STAMP: Stamp<'static> = Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false, request_id: b"" };
+    const STAMP: Stamp<'static> =
+        Stamp { date: b"Sat, 21 Nov 2026 00:00:00 GMT", server: false, request_id: b"" };
     /// Long enough for any machine; nothing waits so long when the code is right.
     const LONG: Duration = Duration::from_secs(60);
 

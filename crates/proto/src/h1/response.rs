@@ -281,13 +281,7 @@ fn push_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn push_stamp(
-    out: &mut Vec<u8>,
-    stamp: &Stamp<'_>,
-    has_date: bool,
-    has_server: bool,
-    has_request_id: bool,
-) {
+fn push_stamp(out: &mut Vec<u8>, stamp: &Stamp<'_>, has_date: bool, has_server: bool, has_request_id: bool) {
     if !has_date {
         out.extend_from_slice(b"date: ");
         out.extend_from_slice(stamp.date);

@@ -9,7 +9,8 @@ use yett_proto::limits::Limits;
 use yett_proto::request::HeadSpans;
 use yett_proto::response::ResponseHead;
 
-pub const STAMP: Stamp<'static> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true, request_id: b"" };
+pub const STAMP: Stamp<'static> =
+    Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: true, request_id: b"" };
 
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 

@@ -225,7 +225,9 @@ impl Worker {
             let now = clock::now();
             self.arm(client, now);
             let date = self.date.text();
-            if let Step::Refused(error) = client.connection.on_some_timer(now, &self.engine.options.stamp(&date, "")) {
+            if let Step::Refused(error) =
+                client.connection.on_some_timer(now, &self.engine.options.stamp(&date, ""))
+            {
                 self.refused(client, error);
             }
         }

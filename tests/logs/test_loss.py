@@ -1,0 +1,288 @@
+"""Whatever takes the lines may fail: that loses lines, which are counted, and never a request."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import select
+import subprocess
+import textwrap
+import threading
+
+import pytest
+
+from support import Client
+from support.logs import BOTH
+from support.wait import wait_until
+
+LOST = r"the access log is written again; (\d+) lines were lost"
+BEGINS = "the access log cannot be written, its lines are lost until it can"
+
+
+def ask(server, count, path="/", first=0):
+    with Client(server.port) as client:
+        for number in range(first, first + count):
+            assert client.get(f"{path}{number}").status == 200
+
+
+def paths(path):
+    """What the lines of a JSON log say: each must be one whole object."""
+    return [json.loads(line)["path"] for line in path.read_text().splitlines()]
+
+
+def test_a_closed_pipe(serve, interface, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    server = serve(BOTH[interface], "--interface", interface, "--access-log", "pipe", "--access-log-format", "%(U)s")
+    ask(server, 1, "/before-")
+    wait_until(lambda: os.read(reader, 100) if _readable(reader) else b"", "a line")
+    os.close(reader)
+    ask(server, 50, "/lost-")
+    server.wait_for(BEGINS)
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    # Those before are lost by now, or come now; either way each is accounted for.
+    ask(server, 20, "/after-")
+    seen = b""
+
+    def complete():
+        nonlocal seen
+        if _readable(reader):
+            seen += os.read(reader, 65536)
+        return b"/after-19\n" in seen
+
+    wait_until(complete, "the last line")
+    lost = int(server.wait_for(LOST)[1])
+    assert lost + len(seen.splitlines()) == 70
+    assert lost >= 1
+    os.close(reader)
+    assert server.stop() == 0
+
+
+def _readable(descriptor):
+    return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def test_a_pipe_that_nobody_reads(serve, interface, tmp_path):
+    """More than the buffer holds: the server keeps answering, and in the end each line is there or counted."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    server = serve(
+        BOTH[interface], "--interface", interface, "--access-log", "pipe", "--access-log-format", "json",
+    )  # fmt: skip
+    long = "x" * 7000  # longer than what a pipe takes in one piece
+    with Client(server.port) as client:
+        for number in range(400):
+            assert client.get(f"/{number}", f"User-Agent: {long}").status == 200
+    server.wait_for(BEGINS)
+    seen = b""
+
+    def drained():
+        nonlocal seen
+        while _readable(reader):
+            seen += os.read(reader, 1 << 20)
+        return re.search(LOST, server.log) is not None
+
+    wait_until(drained, "the lines that waited come out")
+    ask(server, 1, "/last")
+    wait_until(lambda: drained() and b'"/last0"' in seen, "the last line")
+    lines = [json.loads(line) for line in seen.splitlines()]
+    lost = sum(int(number) for number in re.findall(LOST, server.log))
+    assert len(lines) + lost == 401
+    assert 200 < lost < 400
+    assert [int(line["path"][1:]) for line in lines[:-1]] == sorted(int(line["path"][1:]) for line in lines[:-1])
+    os.close(reader)
+
+
+# The limit of a file's size stands for a full disk: a write is short, and the next one fails.
+LIMITED = """
+    import resource
+
+    LIMIT = {limit}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+    inner = app
+
+    def app(environ, start_response):
+        if environ["PATH_INFO"] == "/lift":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        return inner(environ, start_response)
+"""
+
+
+def test_a_file_that_cannot_grow(serve, tmp_path):
+    server = serve(
+        BOTH["wsgi"] + LIMITED.format(limit=10_001), "--access-log", "log", "--access-log-format", "json"
+    )
+    ask(server, 200)
+    server.wait_for(BEGINS)
+    # No half line is left, neither at the end nor in the middle.
+    assert (tmp_path / "log").read_bytes().endswith(b"\n")
+    before = paths(tmp_path / "log")
+    assert 10 < len(before) < 60
+    ask(server, 1, "/lift")
+    with Client(server.port) as client:
+        client.get("/lift")
+    ask(server, 50, "/after-")
+    lost = int(server.wait_for(LOST)[1])
+    assert server.stop() == 0
+    after = paths(tmp_path / "log")
+    assert after[: len(before)] == before
+    assert after[-50:] == [f"/after-{number}" for number in range(50)]
+    assert len(after) + lost == 252
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode != 0:
+        pytest.skip("mounting a file system needs a privilege")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(serve, interface, small_disk):
+    filler = small_disk / "filler"
+    server = serve(
+        BOTH[interface], "--interface", interface, "--access-log", "disk/log", "--access-log-format", "json"
+    )
+    filler.write_bytes(bytes(40 * 1024))
+    ask(server, 300)
+    server.wait_for(BEGINS)
+    assert (small_disk / "log").read_bytes().endswith(b"\n")
+    before = paths(small_disk / "log")
+    filler.unlink()
+    ask(server, 20, "/after-")
+    lost = int(server.wait_for(LOST)[1])
+    assert server.stop() == 0
+    after = paths(small_disk / "log")
+    assert after[: len(before)] == before
+    assert after[-20:] == [f"/after-{number}" for number in range(20)]
+    assert len(after) + lost == 320
+
+
+def test_an_error_log_that_cannot_be_written_says_so_on_standard_error(tmp_path, interface):
+    from support import ServerProcess
+    from support.logs import is_up
+
+    (tmp_path / "app.py").write_text(textwrap.dedent(BOTH[interface]))
+    arguments = ["app:app", "--interface", interface, "--bind", "unix:socket", "--error-log", "/dev/full"]
+    with ServerProcess(arguments, tmp_path) as server:
+        wait_until(lambda: is_up(tmp_path / "socket"), "the server listens")
+        with Client(str(tmp_path / "socket")) as client:
+            assert client.get("/fail").status == 500
+        server.wait_for("the error log cannot be written, its lines are lost until it can: No space left")
+
+
+# ---- several processes, and signals ----
+
+
+def load(servers, count):
+    """Requests from several connections to all servers at once."""
+    clients = [Client(server.port) for server in servers for _ in range(2)]
+    for start in range(0, count, 8):
+        for index, client in enumerate(clients):
+            numbers = range(start, start + 8)
+            client.send(
+                b"".join(b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n" % (index, n, b"u" * (n % 3000)) for n in numbers)
+            )
+        for client in clients:
+            for _ in range(8):
+                assert client.response().status == 200
+    for client in clients:
+        client.close()
+    return {f"/{index}/{number}" for index in range(len(clients)) for number in range(count)}
+
+
+def test_two_processes_write_one_file(serve, interface, tmp_path):
+    options = ("--interface", interface, "--access-log", "log", "--access-log-format", "json")
+    servers = [serve(BOTH[interface], *options) for _ in range(2)]
+    expected = load(servers, 2000)
+    for server in servers:
+        assert server.stop() == 0
+    seen = paths(tmp_path / "log")
+    assert len(seen) == len(expected)
+    assert set(seen) == expected
+
+
+def test_two_processes_write_one_pipe(serve, interface, tmp_path):
+    os.mkfifo(tmp_path / "log")
+    reader = subprocess.Popen(["cat", "log"], cwd=tmp_path, stdout=(tmp_path / "copy").open("wb"))
+    options = ("--interface", interface, "--access-log", "log", "--access-log-format", "json")
+    servers = [serve(BOTH[interface], *options, "--limit-head", "64KiB") for _ in range(2)]
+    long = "x" * 6000
+    clients = [Client(server.port) for server in servers]
+    for number in range(200):
+        for client in clients:
+            client.begin("GET", f"/{number}", f"User-Agent: {long}")
+        for client in clients:
+            assert client.response().status == 200
+    for server in servers:
+        assert server.stop() == 0
+    assert reader.wait(30) == 0
+    assert sorted(paths(tmp_path / "copy")) == sorted(f"/{number}" for number in range(200) for _ in clients)
+
+
+def test_reopening_under_load(serve, interface, tmp_path):
+    """As logrotate does it: rename, then USR1. Nothing is lost, torn or written twice."""
+    options = ("--interface", interface, "--access-log", "log", "--access-log-format", "json")
+    server = serve(BOTH[interface], *options)
+    expected: set[str] = set()
+    worker = threading.Thread(target=lambda: expected.update(load([server], 3000)))
+    worker.start()
+    turns = 0
+    while worker.is_alive():
+        (tmp_path / "log").rename(tmp_path / f"log.{turns}")
+        server.signal(signal.SIGUSR1)
+        wait_until((tmp_path / "log").exists, "the log is opened anew")
+        turns += 1
+    worker.join()
+    assert server.stop() == 0
+    assert turns >= 3
+    files = [tmp_path / "log", *(tmp_path / f"log.{turn}" for turn in range(turns))]
+    seen = [path for file in files for path in paths(file)]
+    assert len(seen) == len(expected)
+    assert set(seen) == expected
+
+
+def test_reopening_when_that_is_not_possible(serve, interface, tmp_path):
+    (tmp_path / "logs").mkdir()
+    server = serve(
+        BOTH[interface], "--interface", interface, "--access-log", "logs/log", "--access-log-format", "%(U)s"
+    )
+    (tmp_path / "logs").rename(tmp_path / "moved")
+    server.signal(signal.SIGUSR1)
+    server.wait_for("the access log cannot be reopened, the old file is written further")
+    ask(server, 1)
+    wait_until(lambda: (tmp_path / "moved" / "log").read_text() == "/0\n", "a line in the old file")
+    assert server.stop() == 0
+
+
+def test_usr1_does_not_end_a_server_without_files(serve, get):
+    server = serve(BOTH["wsgi"])
+    server.signal(signal.SIGUSR1)
+    assert get(server, "/").status == 200
+    assert server.stop() == 0
+
+
+def test_the_signal_is_the_callers_again_at_the_end(tmp_path):
+    from support.command import run_python
+
+    program = """
+import os, signal, threading, yett
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return []
+seen = []
+signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+yett.run(app, bind="127.0.0.1:0", access_log="log")
+os.kill(os.getpid(), signal.SIGUSR1)
+print("seen", len(seen))
+"""
+    ended = run_python("-c", program, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "seen 1\n"), ended.stderr
