@@ -127,7 +127,9 @@ def test_logging_of_the_application_is_left_alone(serve, interface, get):
 
 def on_a_terminal(tmp_path, env):
     """What a server prints on a terminal, up to the first answered request."""
-    (tmp_path / "app.py").write_text("def app(environ, start_response):\n    start_response('200 OK', [])\n    return []\n")
+    (tmp_path / "app.py").write_text(
+        "def app(environ, start_response):\n    start_response('200 OK', [])\n    return []\n"
+    )
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "yett", "app:app", "--bind", "unix:socket", "--access-log", "stdout",

@@ -27,10 +27,16 @@ HOSTILE = [
 def test_json(start, get, interface):
     server = start("--access-log-format", "json")
     response = get(
-        server, "/a%20b?c=d", "User-Agent: Tester/1.0", "Referer: http://x/", "Authorization: Basic dXNlcjpwdw=="
+        server,
+        "/a%20b?c=d",
+        "User-Agent: Tester/1.0",
+        "Referer: http://x/",
+        "Authorization: Basic dXNlcjpwdw==",
     )
     line = Lines(server).object()
-    assert {key: line[key] for key in ("client", "method", "path", "query", "protocol", "status", "outcome")} == {
+    assert {
+        key: line[key] for key in ("client", "method", "path", "query", "protocol", "status", "outcome")
+    } == {
         "client": "127.0.0.1",
         "method": "GET",
         "path": "/a%20b",
@@ -60,7 +66,9 @@ def test_bytes_on_the_wire(start):
             client.send(head + body)
             client.response()
             assert lines.object()["bytes_in"] == len(head) + len(body)
-        chunked = b"POST /read HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        chunked = (
+            b"POST /read HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        )
         client.send(chunked)
         client.response()
         assert lines.object()["bytes_in"] == len(chunked)

@@ -4,8 +4,8 @@ import fcntl
 import json
 import os
 import re
-import signal
 import select
+import signal
 import subprocess
 import textwrap
 import threading
@@ -34,7 +34,9 @@ def paths(path):
 def test_a_closed_pipe(serve, interface, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    server = serve(BOTH[interface], "--interface", interface, "--access-log", "pipe", "--access-log-format", "%(U)s")
+    server = serve(
+        BOTH[interface], "--interface", interface, "--access-log", "pipe", "--access-log-format", "%(U)s"
+    )
     ask(server, 1, "/before-")
     wait_until(lambda: os.read(reader, 100) if _readable(reader) else b"", "a line")
     os.close(reader)
@@ -91,7 +93,9 @@ def test_a_pipe_that_nobody_reads(serve, interface, tmp_path):
     lost = sum(int(number) for number in re.findall(LOST, server.log))
     assert len(lines) + lost == 401
     assert 200 < lost < 400
-    assert [int(line["path"][1:]) for line in lines[:-1]] == sorted(int(line["path"][1:]) for line in lines[:-1])
+    assert [int(line["path"][1:]) for line in lines[:-1]] == sorted(
+        int(line["path"][1:]) for line in lines[:-1]
+    )
     os.close(reader)
 
 
@@ -188,7 +192,11 @@ def load(servers, count):
         for index, client in enumerate(clients):
             numbers = range(start, start + 8)
             client.send(
-                b"".join(b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n" % (index, n, b"u" * (n % 3000)) for n in numbers)
+                b"".join(
+                    b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n"
+                    % (index, n, b"u" * (n % 3000))
+                    for n in numbers
+                )
             )
         for client in clients:
             for _ in range(8):

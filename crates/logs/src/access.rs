@@ -8,7 +8,8 @@ use yett_settings::{AccessFormat, Atom, LogLevel, Piece};
 use crate::clock::{self, Second};
 use crate::escape;
 use crate::log::Log;
-use crate::record::{Client, Interface, Needs, Outcome, Record};
+use crate::needs::Needs;
+use crate::record::{Client, Interface, Outcome, Record};
 
 /// A form of lines, ready to be used.
 #[derive(Clone, Debug)]

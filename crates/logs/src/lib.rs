@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What is known of a request? | [`record`] |
+//! | What is known of a request? | [`record`] (what has to be: [`needs`]; its user: `basic`) |
 //! | How does its line look? | [`access`] (what can be asked for: `yett_settings::AccessFormat`) |
 //! | How does a message look, and where does it go? | [`message`], [`errors`] |
 //! | How is a request called? | [`request_id`] |
@@ -19,12 +19,14 @@
 #![warn(missing_docs)]
 
 pub mod access;
+mod basic;
 mod civil;
 pub mod clock;
 pub mod errors;
 mod escape;
 pub mod log;
 pub mod message;
+pub mod needs;
 pub mod record;
 pub mod request_id;
 mod sink;
@@ -35,6 +37,7 @@ pub mod writer;
 pub use access::{AccessLog, Form};
 pub use log::Log;
 pub use message::{About, Exception, Message};
-pub use record::{CLIENT_GONE, Client, Head, Interface, Needs, Outcome, Record};
+pub use needs::Needs;
+pub use record::{CLIENT_GONE, Client, Head, Interface, Outcome, Record};
 pub use request_id::RequestId;
 pub use target::Target;

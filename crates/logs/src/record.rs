@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use yett_settings::{AccessFormat, Atom, Piece};
-
+use crate::basic::basic_user;
 use crate::clock;
+use crate::needs::Needs;
 use crate::request_id::RequestId;
 
 /// The status of a request whose client has gone before it got any (nginx's number).
@@ -40,68 +40,6 @@ impl Outcome {
             Self::Shed => "shed",
             Self::Failed => "failed",
         }
-    }
-}
-
-/// What a format asks of a request beyond what every record has.
-#[derive(Clone, Debug, Default)]
-pub struct Needs {
-    referer: bool,
-    user_agent: bool,
-    user: bool,
-    traceparent: bool,
-    /// When the application was called, and when its response began.
-    pub times: bool,
-    request_headers: Vec<String>,
-    response_headers: Vec<String>,
-    variables: Vec<String>,
-}
-
-impl Needs {
-    /// What `format` asks for.
-    #[must_use]
-    pub fn of(format: &AccessFormat) -> Self {
-        let mut needs = Self::default();
-        let pieces = match format {
-            AccessFormat::Dev => return needs,
-            AccessFormat::Json => {
-                return Self {
-                    referer: true,
-                    user_agent: true,
-                    user: true,
-                    traceparent: true,
-                    times: true,
-                    ..needs
-                };
-            }
-            AccessFormat::Pieces(pieces) => pieces,
-        };
-        for piece in pieces {
-            match piece {
-                Piece::Atom(Atom::Referer) => needs.referer = true,
-                Piece::Atom(Atom::UserAgent) => needs.user_agent = true,
-                Piece::Atom(Atom::User) => needs.user = true,
-                Piece::Atom(Atom::Traceparent) => needs.traceparent = true,
-                Piece::Atom(Atom::QueueTime | Atom::FirstByte) => needs.times = true,
-                Piece::RequestHeader(name) => needs.request_headers.push(name.clone()),
-                Piece::ResponseHeader(name) => needs.response_headers.push(name.clone()),
-                Piece::Variable(name) => needs.variables.push(name.clone()),
-                Piece::Text(_) | Piece::Atom(_) => {}
-            }
-        }
-        needs
-    }
-
-    /// The values of the `environ` or scope that are asked for, in this order.
-    #[must_use]
-    pub fn variables(&self) -> &[String] {
-        &self.variables
-    }
-
-    /// Whether fields of the response are asked for.
-    #[must_use]
-    pub fn response_headers(&self) -> bool {
-        !self.response_headers.is_empty()
     }
 }
 
@@ -316,7 +254,7 @@ impl Record {
         if needs.times {
             self.first_byte = clock::micros();
         }
-        if needs.response_headers() {
+        if needs.wants_response_headers() {
             self.response_headers = vec![Span::default(); needs.response_headers.len()];
             for (name, value) in fields {
                 let wanted = needs
@@ -422,54 +360,9 @@ impl Record {
     }
 }
 
-/// The user in the value of an Authorization field of the Basic scheme (RFC 7617 §2).
-fn basic_user(value: &[u8]) -> Option<Vec<u8>> {
-    let (scheme, rest) = value.split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return None;
-    }
-    let mut decoded = base64(rest.trim_ascii())?;
-    let colon = decoded.iter().position(|b| *b == b':')?;
-    decoded.truncate(colon);
-    Some(decoded)
-}
-
-/// Decodes base64 (RFC 4648 §4).
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for b in text.iter().take_while(|b| **b != b'=') {
-        let value = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            decoded.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(decoded)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_user_of_basic_authentication() {
-        assert_eq!(basic_user(b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==").as_deref(), Some(&b"Aladdin"[..]));
-        assert_eq!(basic_user(b"basic YTpi").as_deref(), Some(&b"a"[..]));
-        for other in [&b"Bearer x"[..], b"Basic", b"Basic !", b"Basic YWI=", b""] {
-            assert_eq!(basic_user(other), None, "{other:?}");
-        }
-    }
 
     #[test]
     fn an_outcome_is_noted_once() {

@@ -84,6 +84,11 @@ pub fn short_file() {
     error("a file ended before its promised length, or could not be read: the response was cut off");
 }
 
+/// Logs that a temporary file for a response could not be written.
+pub fn cannot_spool(error: &io::Error) {
+    warning(&format!("a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"));
+}
+
 /// The application has sent too much.
 pub const EXCESS: &str = "the application sent more body than its response may have (Content-Length, or a status \
                           without content): the excess was cut off";

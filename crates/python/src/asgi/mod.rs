@@ -11,8 +11,10 @@
 //! | How is a message of the application read and checked? | `message` |
 //! | What is awaited? | `awaitable` |
 //! | How is the application's task started? | `task` |
+//! | When is a line of the access log written? | `access` |
 
 mod accept;
+mod access;
 mod awaitable;
 mod driver;
 mod exchange;

@@ -152,9 +152,7 @@ impl Engine {
             return;
         }
         if let Err(error) = client.connection.spool_output(OUTPUT_LOW_WATER, self.options.response_spool) {
-            log::warning(&format!(
-                "a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
-            ));
+            log::cannot_spool(&error);
         }
         self.forget_waiting(client);
         client.waiting = client.connection.output_in_memory();

@@ -72,9 +72,7 @@ impl Worker {
                 Ok(false) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut self.spool_failed, true) {
-                        log::warning(&format!(
-                            "a response cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
-                        ));
+                        log::cannot_spool(&error);
                     }
                     // Not tried again for this piece.
                     spool_limit = 0;

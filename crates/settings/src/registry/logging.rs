@@ -38,7 +38,7 @@ macro_rules! logging {
         help: "Messages go to: stderr, -, PATH, syslog, logging",
         details: "`syslog` is the system's own (/dev/log); `syslog:/path` is another socket, `syslog:host:port` a \
                   server that takes UDP. `logging` hands messages to Python's `logging` as the application has \
-                  set it up, under the name `yett`.",
+                  set it up, under the name `yett.error`.",
         reloadable: true,
         equivalents: Equivalents { gunicorn: &["errorlog", "syslog", "syslog_addr"], ..NO_EQUIVALENTS },
         sample: ("syslog:127.0.0.1:514", || Value::Text("syslog:127.0.0.1:514".into())),
