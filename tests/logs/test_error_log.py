@@ -67,6 +67,16 @@ def test_json_is_one_object_a_line(start, get):
     assert any("refused a request from 127.0.0.1" in m["message"] for m in messages if m["level"] == "debug")
 
 
+def test_a_pipe_that_nobody_reads_yet(tmp_path):
+    from support.command import run_yett
+
+    os.mkfifo(tmp_path / "pipe")
+    for option in ("--error-log", "--access-log"):
+        ended = run_yett("app:app", option, "pipe", cwd=tmp_path)
+        assert ended.returncode == 2
+        assert f"cannot open the {option[2:-4]} log pipe" in ended.stderr
+
+
 def test_to_a_file_and_to_standard_output(start_quiet, tmp_path, interface):
     server = start_quiet(BOTH[interface], "--error-log", "errors")
     assert ask(tmp_path, "/fail").status == 500

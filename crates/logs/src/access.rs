@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use yett_settings::{AccessFormat, Atom, LogLevel, Piece};
 
-use crate::clock::{self, Second};
+use crate::clock::{self, Second, Wall};
 use crate::escape;
 use crate::log::Log;
 use crate::needs::Needs;
@@ -38,7 +38,7 @@ pub struct AccessLog {
 
 thread_local! {
     /// Where this thread makes its lines, and the time as it was last written.
-    static SCRATCH: RefCell<(Vec<u8>, Second)> = RefCell::default();
+    static SCRATCH: RefCell<(Vec<u8>, Second, Wall)> = RefCell::default();
 }
 
 impl AccessLog {
@@ -57,11 +57,12 @@ impl AccessLog {
 
     /// Adds the line of a request that is over.
     pub fn write(&self, record: &Record) {
-        SCRATCH.with_borrow_mut(|(line, second)| {
+        SCRATCH.with_borrow_mut(|(line, second, wall)| {
             line.clear();
-            let (seconds, micros) = clock::wall();
+            let monotonic = clock::micros();
+            let (seconds, micros) = wall.at(monotonic);
             second.set(seconds);
-            self.form.render(line, record, &Now { second, micros, monotonic: clock::micros() });
+            self.form.render(line, record, &Now { second, micros, monotonic });
             line.push(b'\n');
             self.log.push(LogLevel::Info, line);
             // A line of 64 KiB should not be remembered by each thread.

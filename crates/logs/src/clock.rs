@@ -18,6 +18,29 @@ pub fn wall() -> (u64, u32) {
     (u64::try_from(t.tv_sec).unwrap_or(0), u32::try_from(t.tv_nsec / 1000).unwrap_or(0))
 }
 
+/// The wall clock as it follows from the monotonic one: looked at once a second, for each look costs as much as a tenth of
+/// a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wall {
+    /// Microseconds since 1970 when the monotonic clock was zero.
+    offset: u64,
+    /// When that was found out, by the monotonic clock.
+    looked: Option<u64>,
+}
+
+impl Wall {
+    /// Seconds since 1970, and the microseconds of this second. `now`: of the monotonic clock.
+    pub fn at(&mut self, now: u64) -> (u64, u32) {
+        if self.looked.is_none_or(|looked| now.saturating_sub(looked) >= 1_000_000) {
+            let (seconds, micros) = wall();
+            self.offset = (seconds * 1_000_000 + u64::from(micros)).saturating_sub(now);
+            self.looked = Some(now);
+        }
+        let micros = now + self.offset;
+        (micros / 1_000_000, (micros % 1_000_000) as u32)
+    }
+}
+
 /// The texts of one second: made once for all the lines that are written in it.
 #[derive(Clone, Debug, Default)]
 pub struct Second {

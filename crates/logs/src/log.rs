@@ -3,14 +3,13 @@
 //! Nobody who adds a line waits for anything but others who add one. When what takes the lines takes none, the buffer
 //! fills; then lines are dropped and counted, and both the beginning and the end of that are told.
 
-use std::os::unix::fs::FileTypeExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use yett_settings::LogLevel;
 
-use crate::sink::{Batch, Mark, Sink, Written};
+use crate::sink::{self, Batch, Mark, Sink, Written};
 use crate::target::Target;
 use crate::writer::{self, Process};
 
@@ -96,15 +95,12 @@ impl Log {
         Ok(log)
     }
 
-    /// Whether `target` could be opened. (Not asked of a named pipe: who reads it would take that for the end.)
+    /// Makes sure that `target` can be opened.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// The file cannot be opened, or is a named pipe that nobody reads.
     pub fn check(target: &Target) -> std::io::Result<()> {
-        match target {
-            Target::File(path) if path.metadata().is_ok_and(|found| found.file_type().is_fifo()) => Ok(()),
-            _ => Sink::open(target).map(drop),
-        }
+        sink::check(target)
     }
 
     /// What it is called in messages.

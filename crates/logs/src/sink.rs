@@ -7,7 +7,9 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -16,6 +18,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use yett_settings::LogLevel;
 
+use crate::log::lock;
 use crate::syslog::Syslog;
 use crate::target::Target;
 
@@ -106,6 +109,9 @@ impl Out {
             Target::Stdout => Self::Stdout(io::stdout()),
             Target::Stderr => Self::Stderr(io::stderr()),
             Target::File(path) => {
+                if let Some(file) = take_kept(path) {
+                    return Ok(Self::File(file));
+                }
                 // A named pipe without a reader is an error then, not something to wait for. Files do not mind.
                 let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
                 Self::File(File::options().append(true).create(true).custom_flags(flags).open(path)?)
@@ -353,6 +359,29 @@ impl Sink {
             let _ = rustix::fs::fcntl_lock(fd, FlockOperation::NonBlockingUnlock);
         }
     }
+}
+
+/// Named pipes that were opened to see whether that is possible. Closed again, their readers would think that all is over.
+static KEPT: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
+
+fn take_kept(path: &Path) -> Option<File> {
+    let mut kept = lock(&KEPT);
+    let place = kept.iter().position(|(known, _)| known == path)?;
+    Some(kept.swap_remove(place).1)
+}
+
+/// Makes sure that `target` can be opened.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn check(target: &Target) -> io::Result<()> {
+    let out = Out::open(target)?;
+    if let (Target::File(path), Out::File(file)) = (target, out)
+        && file.metadata()?.file_type().is_fifo()
+    {
+        lock(&KEPT).push((path.clone(), file));
+    }
+    Ok(())
 }
 
 /// As many whole lines as go in one piece; of a longer line, a piece.

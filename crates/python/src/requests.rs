@@ -12,9 +12,6 @@ use crate::ffi;
 /// The key of the id in `environ` and scope.
 const REQUEST_ID: &str = "yett.request_id";
 
-/// Why a connection was given up that had a response on its way.
-pub const NOT_TAKEN: &str = "The client did not take the response in time.";
-
 /// Who is at the other end, for a record.
 pub fn client(peer: Peer) -> Client {
     match peer {
@@ -54,13 +51,23 @@ pub fn write(log: &AccessLog, record: &mut Record, connection: &Connection) {
 
 /// Writes the line of a request that was answered before, now that the client has taken the response or is gone.
 pub fn write_delivered(log: &AccessLog, record: &mut Record, connection: &Connection) {
-    let (outcome, reason) = match (is_lost(connection), connection.timed_out_writing()) {
-        (true, true) => (Outcome::TimedOut, NOT_TAKEN),
-        (true, false) => (Outcome::ClientGone, ""),
-        (false, _) => (Outcome::Answered, ""),
+    if is_lost(connection) {
+        note_loss(record, connection);
+    }
+    record.conclude(Outcome::Answered, CLIENT_GONE, "");
+    log.write(record);
+}
+
+/// Notes why the client has not got all.
+pub fn note_loss(record: &mut Record, connection: &Connection) {
+    let (outcome, reason) = if connection.was_cut_short() {
+        (Outcome::Failed, "A file ended before its promised length.")
+    } else if connection.timed_out_writing() {
+        (Outcome::TimedOut, "The client did not take the response in time.")
+    } else {
+        (Outcome::ClientGone, "")
     };
     record.conclude(outcome, CLIENT_GONE, reason);
-    log.write(record);
 }
 
 /// Takes note of how large the current request and its response are.

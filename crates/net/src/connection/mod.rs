@@ -147,6 +147,8 @@ pub struct Connection {
     own_body: u64,
     /// The client took nothing of its response for too long.
     gave_up: bool,
+    /// A file that was to be sent ended early.
+    file_ended: bool,
     peer: Peer,
     /// A header of the PROXY protocol has to come before anything else.
     header_due: bool,
@@ -197,6 +199,7 @@ impl Connection {
             output_before: 0,
             own_body: 0,
             gave_up: false,
+            file_ended: false,
             peer: new.peer,
             header_due: new.proxied,
             told_local: None,
@@ -230,6 +233,12 @@ impl Connection {
     #[must_use]
     pub fn timed_out_writing(&self) -> bool {
         self.gave_up
+    }
+
+    /// Whether the connection was cut because a file ended before its promised length.
+    #[must_use]
+    pub fn was_cut_short(&self) -> bool {
+        self.file_ended
     }
 
     /// The address on our side, for a listener on all addresses.

@@ -173,6 +173,7 @@ impl Connection {
             Flush::Blocked => self.writable = false,
             Flush::Gone => self.phase = Phase::Done,
             Flush::ShortFile => {
+                self.file_ended = true;
                 self.socket.reset_on_close();
                 self.phase = Phase::Done;
             }

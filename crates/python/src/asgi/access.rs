@@ -1,7 +1,7 @@
 //! When the line of a request is written, and what it says at last.
 
 use pyo3::prelude::*;
-use yett_logs::{CLIENT_GONE, Needs, Outcome, Record};
+use yett_logs::{Needs, Record};
 use yett_net::connection::OUTPUT_HIGH_WATER;
 use yett_net::{Connection, Token};
 
@@ -39,12 +39,7 @@ impl Driver {
         if let Some(log) = &self.options.access_log
             && let Some(mut record) = self.take_record(py, exchange)
         {
-            let (outcome, reason) = if connection.timed_out_writing() {
-                (Outcome::TimedOut, requests::NOT_TAKEN)
-            } else {
-                (Outcome::ClientGone, "")
-            };
-            record.conclude(outcome, CLIENT_GONE, reason);
+            requests::note_loss(&mut record, connection);
             requests::write(log, &mut record, connection);
         }
     }

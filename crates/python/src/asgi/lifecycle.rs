@@ -6,7 +6,7 @@ use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseExceptionGroup, PyException, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use yett_logs::{About, Interface, Outcome};
+use yett_logs::{About, CLIENT_GONE, Interface, Outcome};
 use yett_net::{Inbox, Token};
 use yett_proto::error::RequestError;
 use yett_settings::LogLevel;
@@ -41,6 +41,11 @@ impl Driver {
         {
             // Not the application's doing (no memory, an odd task factory), and nobody is left who would answer.
             log::exception(py, None, "a request could not be started", error);
+            if let Some(exchange) = self.exchange_of(py, token) {
+                self.with_record(exchange.get().inner()?, |record, _| {
+                    record.conclude(Outcome::Failed, CLIENT_GONE, "The request could not be started.");
+                });
+            }
             return self.close(py, token);
         }
         begun
