@@ -33,6 +33,19 @@ def test_taken_from_a_trusted_peer(start, get, tmp_path):
     assert lines.next() == "from-nginx"
 
 
+def test_not_taken_from_anybody_else(start, get):
+    server = start("--trusted-proxies", "10.0.0.1", "--access-log-format", "%(h)s %(request_id)s")
+    body = get(server, "/id", "X-Request-ID: given", "X-Forwarded-For: 192.0.2.1").body.decode()
+    assert MADE.fullmatch(body)
+    assert Lines(server).next() == f"127.0.0.1 {body}"
+
+
+def test_the_line_names_the_client_that_a_trusted_proxy_names(start, get):
+    server = start("--access-log-format", "%(h)s")
+    get(server, "/", "X-Forwarded-For: 192.0.2.1")
+    assert Lines(server).next() == "192.0.2.1"
+
+
 @pytest.mark.parametrize("value", ["", "a b", 'a"b', "a\\b", "\xff", "a,b", "<x>", "a" * 129])
 def test_a_hostile_id_is_not_taken(start, get, value):
     server = start("--access-log-format", "%(request_id)s")
