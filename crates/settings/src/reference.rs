@@ -84,20 +84,31 @@ fn describe(page: &mut String, setting: &Setting) {
     push(page, format_args!("* Value: {}{unit}\n", setting.describe()));
     push(page, format_args!("* Default: {default}. {}\n", setting.reason));
     push(page, format_args!("* Since {}; {reload}\n", setting.since));
-    elsewhere(page, &setting.equivalents);
+    elsewhere(page, setting.name, &setting.equivalents);
 }
 
 /// What other servers call it.
-fn elsewhere(page: &mut String, names: &Equivalents) {
-    let elsewhere: Vec<String> = Peer::ALL
-        .iter()
-        .map(|&peer| (peer.title(), names.of(peer)))
-        .filter(|(_, options)| !options.is_empty())
-        .map(|(title, options)| format!("{title} {}", quoted(options)))
-        .collect();
-    if !elsewhere.is_empty() {
-        push(page, format_args!("* Elsewhere: {}\n", elsewhere.join("; ")));
+fn elsewhere(page: &mut String, name: &str, equivalents: &Equivalents) {
+    let cells: Vec<String> =
+        Peer::ALL.iter().map(|&peer| quoted(&at_peer(name, equivalents, peer))).collect();
+    if cells.iter().all(String::is_empty) {
+        push(page, format_args!("* Elsewhere: no equivalent\n"));
+        return;
     }
+    page.push_str("\n|");
+    for peer in Peer::ALL {
+        push(page, format_args!(" {} |", peer.title()));
+    }
+    push(page, format_args!("\n|{}\n|", "---|".repeat(cells.len())));
+    for cell in &cells {
+        push(page, format_args!(" {} |", if cell.is_empty() { "–" } else { cell }));
+    }
+    page.push('\n');
+}
+
+fn at_peer<'a>(name: &str, equivalents: &Equivalents, peer: Peer) -> Vec<&'a str> {
+    let matched = peer.matched().iter().filter(|(_, ours)| *ours == name).flat_map(|(names, _)| *names);
+    equivalents.of(peer).iter().chain(matched).copied().collect()
 }
 
 /// A value of the setting as `yett.toml` has it.
@@ -149,17 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn names_elsewhere_are_told_of_those_who_have_any() {
-        let told = |equivalents| {
-            let mut page = String::new();
-            elsewhere(&mut page, &equivalents);
-            page
-        };
-        assert_eq!(
-            told(Equivalents { gunicorn: &["bind"], uvicorn: &["--host", "--port"], granian: &[] }),
-            "* Elsewhere: Gunicorn `bind`; Uvicorn `--host`, `--port`\n"
-        );
-        assert_eq!(told(Equivalents { gunicorn: &[], uvicorn: &[], granian: &[] }), "");
+    fn names_elsewhere_make_a_table() {
+        let mut page = String::new();
+        let names = Equivalents { gunicorn: &["g"], uvicorn: &["--u", "--v"], granian: &[] };
+        elsewhere(&mut page, "backlog", &names);
+        let heads = "| Gunicorn | Uvicorn | Granian | uWSGI |\n|---|---|---|---|\n";
+        assert_eq!(page, format!("\n{heads}| `g` | `--u`, `--v` | – | `listen` |\n"));
+        let mut page = String::new();
+        elsewhere(&mut page, "nobody", &Equivalents { gunicorn: &[], uvicorn: &[], granian: &[] });
+        assert_eq!(page, "* Elsewhere: no equivalent\n");
     }
 
     #[test]
