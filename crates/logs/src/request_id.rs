@@ -64,16 +64,23 @@ impl RequestId {
     /// The text: visible ASCII without quotes; empty if there is none. `buffer` is where a made one is written.
     #[must_use]
     pub fn text<'a>(&'a self, buffer: &'a mut [u8; MADE]) -> &'a str {
+        std::str::from_utf8(self.bytes(buffer)).unwrap_or_default()
+    }
+
+    /// The bytes of [`RequestId::text`].
+    #[must_use]
+    pub fn bytes<'a>(&'a self, buffer: &'a mut [u8; MADE]) -> &'a [u8] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         match self {
-            Self::None => "",
-            Self::Taken(text) => text,
+            Self::None => b"",
+            Self::Taken(text) => text.as_bytes(),
             Self::Made(first, second) => {
                 let number = (u128::from(*first) << 64) | u128::from(*second);
-                for (index, place) in buffer.iter_mut().enumerate() {
-                    *place = DIGITS[(number >> (4 * (MADE - 1 - index))) as usize & 15];
+                for (place, byte) in buffer.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+                    place[0] = DIGITS[usize::from(byte >> 4)];
+                    place[1] = DIGITS[usize::from(byte & 15)];
                 }
-                std::str::from_utf8(buffer).unwrap_or_default()
+                buffer
             }
         }
     }
@@ -114,6 +121,8 @@ mod tests {
         assert!(one.bytes().all(|b| b.is_ascii_hexdigit()));
         assert_eq!(one[..16], two[..16]);
         assert_eq!(RequestId::Made(0xABC, 0x12).to_string(), "0000000000000abc0000000000000012");
+        let all = RequestId::Made(0x0123_4567_89AB_CDEF, u64::MAX - 1);
+        assert_eq!(all.to_string(), "0123456789abcdeffffffffffffffffe");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What the logs know of a request: where its line in the access log comes from, and its id.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use yett_logs::{About, AccessLog, CLIENT_GONE, Client, Head, Interface, Needs, Outcome, Record, RequestId};
 use yett_net::{Connection, Peer};
 use yett_proto::error::RequestError;
 use yett_proto::request::{RequestHead, Version};
+use yett_settings::Settings;
 
 use crate::ffi;
 
@@ -125,12 +127,18 @@ pub fn identify(head: &RequestHead<'_>, trusted: impl FnOnce() -> bool) -> Reque
     given.filter(|_| trusted()).and_then(|(_, value)| RequestId::take(value)).unwrap_or_else(RequestId::make)
 }
 
+/// Makes room for the id in what every request's `environ` or scope is a copy of: a value that takes a place costs less
+/// than a key that is added.
+pub fn reserve_id(template: &Bound<'_, PyDict>, settings: &Settings) -> PyResult<()> {
+    if settings.request_id { template.set_item(intern!(template.py(), REQUEST_ID), "") } else { Ok(()) }
+}
+
 /// Tells the application the id.
 pub fn put_id(id: &RequestId, values: &Bound<'_, PyDict>) -> PyResult<()> {
     if id.is_some() {
         let py = values.py();
-        let text = ffi::from_latin1(py, id.text(&mut [0; 32]).as_bytes())?;
-        values.set_item(pyo3::intern!(py, REQUEST_ID), text)?;
+        let text = ffi::from_latin1(py, id.bytes(&mut [0; 32]))?;
+        values.set_item(intern!(py, REQUEST_ID), text)?;
     }
     Ok(())
 }

@@ -12,10 +12,12 @@ use yett_net::{Address, Peer};
 use yett_proto::gateway::forwarded::Authority;
 use yett_proto::request::{RequestHead, Version};
 use yett_proto::target::percent_decode;
+use yett_settings::Settings;
 
 use crate::block_cache::{BlockCache, Found};
 use crate::common_names::CommonNames;
 use crate::proxies::{Forwarding, Mount};
+use crate::requests;
 
 /// Version of the HTTP part of the specification that is implemented here: 2.5 has the pathsend, early hint and
 /// trailers extensions and the `OSError` from `send()` after a disconnect.
@@ -91,7 +93,8 @@ impl Addresses {
 }
 
 impl Scopes {
-    pub fn new(py: Python<'_>, root_path: &str, state: Option<Py<PyDict>>) -> PyResult<Self> {
+    pub fn new(py: Python<'_>, settings: &Settings, state: Option<Py<PyDict>>) -> PyResult<Self> {
+        let root_path = &settings.root_path;
         let asgi = PyDict::new(py);
         asgi.set_item("version", "3.0")?;
         asgi.set_item("spec_version", SPEC_VERSION)?;
@@ -103,9 +106,14 @@ impl Scopes {
         template.set_item("client", py.None())?;
         template.set_item("scheme", "http")?;
         template.set_item("root_path", root_path)?;
-        for key in ["method", "path", "raw_path", "query_string", "headers"] {
+        // Their places: a value that takes one costs less than a key that is added.
+        for key in ["method", "path", "raw_path", "query_string", "headers", "extensions"] {
             template.set_item(key, py.None())?;
         }
+        if state.is_some() {
+            template.set_item("state", py.None())?;
+        }
+        requests::reserve_id(&template, settings)?;
         let extensions = PyDict::new(py);
         for name in ["http.response.pathsend", "http.response.zerocopysend", "http.response.early_hint"] {
             extensions.set_item(name, PyDict::new(py))?;
@@ -118,7 +126,7 @@ impl Scopes {
             extensions: extensions.unbind(),
             extensions_with_trailers: extensions_with_trailers.unbind(),
             state,
-            root_path: root_path.to_owned(),
+            root_path: root_path.clone(),
             keys: Keys {
                 http_version: text("http_version"),
                 method: text("method"),

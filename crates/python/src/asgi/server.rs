@@ -46,7 +46,7 @@ impl Server {
                 tasks: Tasks::new(py, &event_loop, context, settings.eager_tasks)?,
                 event_loop: event_loop.unbind(),
                 application,
-                scopes: Scopes::new(py, &settings.root_path, state)?,
+                scopes: Scopes::new(py, settings, state)?,
                 listeners,
                 options,
             },

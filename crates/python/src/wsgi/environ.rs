@@ -19,6 +19,7 @@ use crate::block_cache::{BlockCache, Found};
 use crate::common_names::CommonNames;
 use crate::ffi::from_latin1;
 use crate::proxies::Forwarding;
+use crate::requests;
 
 /// Methods whose names are made once.
 const METHODS: &[&str] = &["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -89,6 +90,7 @@ impl Environs {
         template.set_item(text("wsgi.run_once"), false)?;
         template.set_item(text("wsgi.file_wrapper"), support.getattr("FileWrapper")?)?;
         template.set_item(text("wsgi.early_hints"), py.None())?;
+        requests::reserve_id(&template, settings)?;
         Ok(Self {
             template: template.unbind(),
             keys: Keys {
