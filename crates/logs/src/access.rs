@@ -173,7 +173,7 @@ impl Form {
             Atom::FirstByte => seconds_or_dash(out, record.time_to_first_byte()),
             Atom::BytesIn => escape::decimal(out, record.bytes_in),
             Atom::BytesOut => escape::decimal(out, record.bytes_out),
-            Atom::RequestId => text_or_dash(out, record.request_id.text(&mut [0; 32]).as_bytes()),
+            Atom::RequestId => text_or_dash(out, record.request_id.bytes()),
             Atom::Outcome => out.extend_from_slice(outcome(record).as_str().as_bytes()),
             Atom::Reason => text_or_dash(out, record.reason.as_bytes()),
             Atom::Traceparent => text_or_dash(out, record.traceparent()),
@@ -222,7 +222,7 @@ impl Form {
             (b",\"user\":", record.user()),
             (b",\"referer\":", record.referer()),
             (b",\"user_agent\":", record.user_agent()),
-            (b",\"request_id\":", record.request_id.text(&mut [0; 32]).as_bytes()),
+            (b",\"request_id\":", record.request_id.bytes()),
             (b",\"traceparent\":", record.traceparent()),
         ] {
             if !value.is_empty() {

@@ -71,18 +71,8 @@ pub(crate) fn json(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A number in decimal digits.
-pub(crate) fn decimal(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
+pub(crate) fn decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Microseconds as seconds with six decimals.
@@ -92,14 +82,12 @@ pub(crate) fn seconds(out: &mut Vec<u8>, micros: u64) {
     six_digits(out, micros % 1_000_000);
 }
 
-/// Six digits, with zeros in front.
-pub(crate) fn six_digits(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    out.extend_from_slice(&digits);
+/// Six digits, with zeros in front; `number` is below a million.
+pub(crate) fn six_digits(out: &mut Vec<u8>, number: u64) {
+    // With a one in front the zeros need no care.
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(1_000_000 + number).as_bytes();
+    out.extend_from_slice(digits.get(1..).unwrap_or_default());
 }
 
 /// An address, as text.

@@ -99,7 +99,7 @@ impl Message {
         words.push_str(first);
         if let Some(about) = self.about.as_ref().filter(|about| about.request_id.is_some()) {
             words.push_str(" request_id=");
-            words.push_str(about.request_id.text(&mut [0; 32]));
+            words.push_str(about.request_id.text());
         }
         let traceback = self.exception.as_ref().map(|exception| exception.traceback.trim_end());
         for more in rest.into_iter().chain(traceback) {
@@ -156,7 +156,7 @@ impl Message {
             field("method", &about.method);
             field("path", &about.path);
             if about.request_id.is_some() {
-                field("request_id", about.request_id.text(&mut [0; 32]));
+                field("request_id", about.request_id.text());
             }
             if !about.traceparent.is_empty() {
                 field("traceparent", &about.traceparent);

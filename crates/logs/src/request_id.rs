@@ -1,5 +1,6 @@
 //! What a request is called in both logs and by the application.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,14 +18,19 @@ static OF_PROCESS: AtomicU64 = AtomicU64::new(0);
 /// What the next one ends with.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+thread_local! {
+    /// The number of the process, and its digits: half of each id is the same.
+    static BEGINNING: Cell<(u64, [u8; MADE / 2])> = const { Cell::new((0, [0; MADE / 2])) };
+}
+
 /// The id of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RequestId {
     /// Ids are switched off, or the request was refused before it had one.
     #[default]
     None,
-    /// Ours: random for each process, then a number. Unique, not secret.
-    Made(u64, u64),
+    /// Ours, in hexadecimal digits: random ones for each process, then a number. Unique, not secret.
+    Made([u8; MADE]),
     /// What a trusted proxy has said.
     Taken(Box<str>),
 }
@@ -33,15 +39,18 @@ impl RequestId {
     /// A new one. Costs an atomic addition.
     #[must_use]
     pub fn make() -> Self {
-        let mut first = OF_PROCESS.load(Ordering::Relaxed);
-        if first == 0 {
-            first = random();
-            // Two threads at once: one of them wins, both say the same afterwards.
-            if let Err(other) = OF_PROCESS.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed) {
-                first = other;
+        let mut text = [0; MADE];
+        let (first, second) = text.split_at_mut(MADE / 2);
+        first.copy_from_slice(&BEGINNING.with(|beginning| {
+            let process = of_process();
+            // The thread may have been copied into another process.
+            if beginning.get().0 != process {
+                beginning.set((process, hex(process)));
             }
-        }
-        Self::Made(first, NEXT.fetch_add(1, Ordering::Relaxed))
+            beginning.get().1
+        }));
+        second.copy_from_slice(&hex(NEXT.fetch_add(1, Ordering::Relaxed)));
+        Self::Made(text)
     }
 
     /// The id that a trusted proxy gives in X-Request-ID, if it is one that can stand in a log and a header as it is:
@@ -61,34 +70,52 @@ impl RequestId {
         *self != Self::None
     }
 
-    /// The text: visible ASCII without quotes; empty if there is none. `buffer` is where a made one is written.
+    /// The text: visible ASCII without quotes; empty if there is none.
     #[must_use]
-    pub fn text<'a>(&'a self, buffer: &'a mut [u8; MADE]) -> &'a str {
-        std::str::from_utf8(self.bytes(buffer)).unwrap_or_default()
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
     /// The bytes of [`RequestId::text`].
     #[must_use]
-    pub fn bytes<'a>(&'a self, buffer: &'a mut [u8; MADE]) -> &'a [u8] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    pub fn bytes(&self) -> &[u8] {
         match self {
             Self::None => b"",
             Self::Taken(text) => text.as_bytes(),
-            Self::Made(first, second) => {
-                let number = (u128::from(*first) << 64) | u128::from(*second);
-                for (place, byte) in buffer.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-                    place[0] = DIGITS[usize::from(byte >> 4)];
-                    place[1] = DIGITS[usize::from(byte & 15)];
-                }
-                buffer
+            Self::Made(text) => text,
+        }
+    }
+}
+
+/// Sixteen hexadecimal digits.
+fn hex(number: u64) -> [u8; MADE / 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; MADE / 2];
+    for (place, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        place[0] = DIGITS[usize::from(byte >> 4)];
+        place[1] = DIGITS[usize::from(byte & 15)];
+    }
+    digits
+}
+
+/// The number of this process.
+fn of_process() -> u64 {
+    match OF_PROCESS.load(Ordering::Relaxed) {
+        0 => {
+            let chosen = random();
+            // Two threads at once: one of them wins, both say the same afterwards.
+            match OF_PROCESS.compare_exchange(0, chosen, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => chosen,
+                Err(other) => other,
             }
         }
+        chosen => chosen,
     }
 }
 
 impl std::fmt::Display for RequestId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.text(&mut [0; MADE]))
+        f.write_str(self.text())
     }
 }
 
@@ -120,9 +147,8 @@ mod tests {
         assert_eq!(one.len(), 32);
         assert!(one.bytes().all(|b| b.is_ascii_hexdigit()));
         assert_eq!(one[..16], two[..16]);
-        assert_eq!(RequestId::Made(0xABC, 0x12).to_string(), "0000000000000abc0000000000000012");
-        let all = RequestId::Made(0x0123_4567_89AB_CDEF, u64::MAX - 1);
-        assert_eq!(all.to_string(), "0123456789abcdeffffffffffffffffe");
+        assert_eq!(hex(0x0123_4567_89AB_CDEF), *b"0123456789abcdef");
+        assert_eq!(hex(0x12), *b"0000000000000012");
     }
 
     #[test]

@@ -79,9 +79,9 @@ impl Options {
         Some(record)
     }
 
-    /// What is added to every response. `id`: of its request, as text; empty if there is none.
-    pub fn stamp<'a>(&self, date: &'a [u8; 29], id: &'a str) -> Stamp<'a> {
-        let request_id = if self.request_id_header { id.as_bytes() } else { b"" };
+    /// What is added to every response. `id`: of its request.
+    pub fn stamp<'a>(&self, date: &'a [u8; 29], id: &'a RequestId) -> Stamp<'a> {
+        let request_id = if self.request_id_header { id.bytes() } else { b"" };
         Stamp { date, server: self.server_header, request_id }
     }
 }

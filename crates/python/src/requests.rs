@@ -137,7 +137,7 @@ pub fn reserve_id(template: &Bound<'_, PyDict>, settings: &Settings) -> PyResult
 pub fn put_id(id: &RequestId, values: &Bound<'_, PyDict>) -> PyResult<()> {
     if id.is_some() {
         let py = values.py();
-        let text = ffi::from_latin1(py, id.bytes(&mut [0; 32]))?;
+        let text = ffi::from_latin1(py, id.bytes())?;
         values.set_item(intern!(py, REQUEST_ID), text)?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use yett_logs::Record;
+use yett_logs::{Record, RequestId};
 use yett_net::acceptor::{Acceptor, FIRST_LISTENER, RESUME_ACCEPTING};
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
@@ -249,7 +249,7 @@ impl Driver {
         let outer = self.turn.replace(Some(token));
         let date = self.date.text();
         // Requests have stamps of their own; this is for those that are refused.
-        let stamp = self.options.stamp(&date, "");
+        let stamp = self.options.stamp(&date, &RequestId::None);
         let mut result = Ok(());
         loop {
             let step = match self.slots.borrow_mut().get_mut(token) {
@@ -345,7 +345,7 @@ impl Driver {
         let now = clock::now();
         let date = self.date.text();
         // Requests have stamps of their own; this is for those that are refused.
-        let stamp = self.options.stamp(&date, "");
+        let stamp = self.options.stamp(&date, &RequestId::None);
         let mut result = Ok(());
         loop {
             let Some((at, token)) = self.deadlines.borrow_mut().pop_due(now) else { break };

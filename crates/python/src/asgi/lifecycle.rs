@@ -262,8 +262,8 @@ impl Driver {
             return Ok(());
         }
         let unsent = matches!(inner.response.get(), Response::NotStarted | Response::Started);
-        let (date, mut buffer) = (self.date.text(), [0; 32]);
-        let stamp = self.options.stamp(&date, inner.request_id.text(&mut buffer));
+        let date = self.date.text();
+        let stamp = self.options.stamp(&date, &inner.request_id);
         self.with_connection(inner, |connection| {
             if unsent {
                 connection.respond_failure(&stamp);

@@ -165,8 +165,8 @@ fn respond(
 ) -> PyResult<After> {
     let head = exchange.head.take();
     let driver: &Driver = &exchange.driver;
-    let (date, mut buffer) = (driver.date.text(), [0; 32]);
-    let stamp = driver.options.stamp(&date, exchange.request_id.text(&mut buffer));
+    let date = driver.date.text();
+    let stamp = driver.options.stamp(&date, &exchange.request_id);
     let ends = last && !exchange.promised_trailers.get();
     let done = driver.with_connection(exchange, |connection| {
         if let Some(head) = &head {

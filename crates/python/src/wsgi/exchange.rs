@@ -220,8 +220,8 @@ impl Inner {
                 if worker.engine.is_draining() {
                     client.connection.drain();
                 }
-                let (date, mut buffer) = (worker.date.text(), [0; 32]);
-                let stamp = options.stamp(&date, client.request_id.text(&mut buffer));
+                let date = worker.date.text();
+                let stamp = options.stamp(&date, &client.request_id);
                 client.connection.respond_head(&worker.head, complete, &stamp);
                 if let (Some(record), Some(log)) = (&mut client.record, &options.access_log) {
                     requests::note_head(record, log.needs(), &worker.head);

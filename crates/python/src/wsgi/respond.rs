@@ -93,9 +93,9 @@ impl Worker {
 
     /// Reads a piece of the body, and waits for it if none has arrived.
     pub fn read_body(&mut self) -> Read {
-        let (date, mut buffer) = (self.date.text(), [0; 32]);
+        let date = self.date.text();
         let Some(client) = &mut self.client else { return Read::Gone };
-        let stamp = self.engine.options.stamp(&date, client.request_id.text(&mut buffer));
+        let stamp = self.engine.options.stamp(&date, &client.request_id);
         let connection = &mut client.connection;
         loop {
             let (bytes, ended) = connection.take_body();

@@ -240,9 +240,9 @@ impl Gateway {
         let response = inner.response.replace(Response::Complete);
         // Failure: the request is over, and with it all there was to tell.
         let _ = inner.with_worker(|worker| {
-            let (date, mut buffer) = (worker.date.text(), [0; 32]);
+            let date = worker.date.text();
             let Some(client) = &mut worker.client else { return };
-            let stamp = worker.engine.options.stamp(&date, client.request_id.text(&mut buffer));
+            let stamp = worker.engine.options.stamp(&date, &client.request_id);
             if let Some(record) = client.record.as_mut().filter(|_| !inner.gone.get()) {
                 record.conclude(Outcome::Failed, 500, "");
             }

@@ -3,7 +3,7 @@
 //!
 //! While a request runs, the worker is lent to its exchange (`exchange`), through which the application writes.
 
-use yett_logs::{Interface, Outcome};
+use yett_logs::{Interface, Outcome, RequestId};
 use yett_net::acceptor::FIRST_LISTENER;
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
@@ -131,7 +131,7 @@ impl Worker {
     fn advance(&mut self, client: &mut Client) -> Turn {
         let date = self.date.text();
         loop {
-            let stamp = self.engine.options.stamp(&date, "");
+            let stamp = self.engine.options.stamp(&date, &RequestId::None);
             let request = match client.connection.advance(&mut self.inbox, &stamp) {
                 Step::Request => self.begin_request(client),
                 Step::Body => self.collect(client),
@@ -195,8 +195,8 @@ impl Worker {
         log::error(&format!(
             "a request body cannot be kept in a temporary file: {error} (TMPDIR chooses where)"
         ));
-        let (date, mut buffer) = (self.date.text(), [0; 32]);
-        let id = client.request_id.text(&mut buffer);
+        let date = self.date.text();
+        let id = &client.request_id;
         client.connection.respond_failure(&self.engine.options.stamp(&date, id));
         if let Some(record) = &mut client.record {
             record.conclude(Outcome::Failed, 500, "The body could not be kept in a temporary file.");
@@ -226,7 +226,7 @@ impl Worker {
             self.arm(client, now);
             let date = self.date.text();
             if let Step::Refused(error) =
-                client.connection.on_some_timer(now, &self.engine.options.stamp(&date, ""))
+                client.connection.on_some_timer(now, &self.engine.options.stamp(&date, &RequestId::None))
             {
                 self.refused(client, error);
             }
