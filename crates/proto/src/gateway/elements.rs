@@ -42,7 +42,7 @@ pub(super) fn parse(value: &[u8]) -> Option<Vec<Element>> {
 /// One element, `None` if it is empty, and what follows it.
 fn parse_element(mut rest: &[u8]) -> Option<(Option<Element>, &[u8])> {
     let mut element = Element::default();
-    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let (mut seen_for, mut seen_by, mut is_empty) = (false, false, true);
     loop {
         rest = skip_space(rest);
         let name_length = table_length(rest, &TCHAR);
@@ -50,31 +50,34 @@ fn parse_element(mut rest: &[u8]) -> Option<(Option<Element>, &[u8])> {
             let (name, after) = rest.split_at(name_length);
             let [b'=', after @ ..] = after else { return None };
             let (value, after) = parse_value(after)?;
-            let name = name.to_ascii_lowercase();
-            // «Each parameter MUST NOT occur more than once per field-value» of an element (RFC 7239 §4).
-            if seen.contains(&name) {
+            let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+            // «Each parameter MUST NOT occur more than once per field-value» of an element (RFC 7239 §4). Of extensions
+            // (§5.5), which mean nothing here, that is not asked: their names would have to be kept and compared, and a
+            // client can send thousands.
+            let first = if is(b"for") {
+                if let Node::Address(client) = parse_node(&value)? {
+                    element.client = Some(client);
+                }
+                !std::mem::replace(&mut seen_for, true)
+            } else if is(b"by") {
+                parse_node(&value)?;
+                !std::mem::replace(&mut seen_by, true)
+            } else if is(b"proto") {
+                element.proto.replace(value).is_none()
+            } else if is(b"host") {
+                element.host.replace(value).is_none()
+            } else {
+                true
+            };
+            if !first {
                 return None;
             }
-            match name.as_slice() {
-                b"for" => {
-                    if let Node::Address(client) = parse_node(&value)? {
-                        element.client = Some(client);
-                    }
-                }
-                b"by" => {
-                    parse_node(&value)?;
-                }
-                b"proto" => element.proto = Some(value),
-                b"host" => element.host = Some(value),
-                // Extensions (RFC 7239 §5.5).
-                _ => {}
-            }
-            seen.push(name);
+            is_empty = false;
             rest = skip_space(after);
         }
         match rest {
             [b';', after @ ..] => rest = after,
-            _ => return Some(((!seen.is_empty()).then_some(element), rest)),
+            _ => return Some(((!is_empty).then_some(element), rest)),
         }
     }
 }
@@ -223,7 +226,10 @@ mod tests {
             "for=\"_a b\"",
             "for=localhost",
             "for=1.2.3.4;for=1.2.3.4",
+            "for=_a;for=1.2.3.4",
             "proto=http;Proto=https",
+            "host=a;x=y;host=a",
+            "by=_a;BY=_b",
             "by=x",
             "for=1.2.3.4 proto=http",
             "for=1.2.3.4;\u{e9}=x",
@@ -234,6 +240,14 @@ mod tests {
         ] {
             assert_eq!(parse(value.as_bytes()), None, "{value}");
         }
+    }
+
+    #[test]
+    fn parameters_are_not_compared_with_each_other() {
+        // A name may come again; to find that out would take time that grows with the square of their number.
+        let parameters: String = (0..100_000).map(|n| format!("x{n}=y;")).collect();
+        let elements = parse(format!("{parameters}x1=z;for=1.2.3.4").as_bytes()).unwrap();
+        assert_eq!(elements[0].client, client("1.2.3.4", None));
     }
 
     #[test]
