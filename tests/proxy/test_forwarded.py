@@ -89,7 +89,7 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     # --- the prefix
     (["X-Forwarded-Prefix: /app"], {"root": "/app", "path": "/app/a/b", "raw_path": "/app/a/b"}),
     (["X-Forwarded-Prefix: /app/"], {"root": "/app", "path": "/app/a/b", "raw_path": "/app/a/b"}),
-    (["X-Forwarded-Prefix: /a"], {"root": "/a"}),
+    (["X-Forwarded-Prefix: /a"], {"root": "/a", "path": "/a/a/b", "raw_path": "/a/a/b"}),
     (["X-Forwarded-Prefix: //evil.example"], {}),
     (["X-Forwarded-Prefix: /.."], {}),
     (["X-Forwarded-Prefix: app"], {}),
@@ -234,8 +234,8 @@ ROOT = ("--root-path", "/root")
         ("/root/x", None, "/root", "/root/x"),
         ("/x", "/p", "/p/root", "/p/root/x"),
         ("/root/x", "/p", "/p/root", "/p/root/x"),
-        ("/p/root/x", "/p", "/p/root", "/p/root/x"),
-        ("/p/root", "/p", "/p/root", "/p/root"),
+        ("/p/root/x", "/p", "/p/root", "/p/root/p/root/x"),
+        ("/root", "/p", "/p/root", "/p/root"),
         ("/p/x", "/p", "/p/root", "/p/root/p/x"),
         ("/rootless", "/p", "/p/root", "/p/root/rootless"),
     ],
@@ -246,6 +246,14 @@ def test_a_prefix_stands_before_the_root_path(
     with Client(reporter(*ROOT).port) as client:
         report = client.get(sent, *([f"X-Forwarded-Prefix: {prefix}"] if prefix else [])).json()
         assert (report["root"], report["path"], report["raw_path"]) == (root, path, path)
+
+
+def test_a_prefix_leads_past_nothing(reporter: Reporter) -> None:
+    """What a proxy forbids, by its path, is not reached by a client that sends a prefix through it."""
+    with Client(reporter().port) as client:
+        report = client.get("/x/admin", "X-Forwarded-Prefix: /x").json()
+        assert (report["root"], report["own"]) == ("/x", "/x/admin")
+        assert client.get("/%78/admin", "X-Forwarded-Prefix: /x").json()["own"] == "/x/admin"
 
 
 def test_unix_sockets(reporter: Reporter, interface: str, tmp_path: Path) -> None:

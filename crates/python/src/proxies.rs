@@ -157,8 +157,10 @@ impl Forwarding {
     }
 }
 
-/// Where an application is mounted. A proxy may have left the whole of it in the path, only the part that the setting
-/// names, or nothing.
+/// Where an application is mounted. What a proxy says that it has taken off the path is not there any more: if the path
+/// begins with the same, that is the application's own. (Otherwise `/x/admin` with `X-Forwarded-Prefix: /x`, which many
+/// proxies pass on as any client sends it, would be the application's `/admin`, past whatever the proxy forbids there.)
+/// The setting's part may be there or not.
 pub struct Mount<'a> {
     /// All of it: `root_path`, `SCRIPT_NAME`.
     pub whole: Cow<'a, str>,
@@ -168,20 +170,17 @@ pub struct Mount<'a> {
 impl Mount<'_> {
     /// What of the mount is missing at the start of `path` (decoded).
     pub fn missing(&self, path: &[u8]) -> &str {
-        if begins(path, &self.whole) {
-            ""
-        } else if begins(path, self.root_path) {
-            // Ends so.
-            &self.whole[..self.whole.len() - self.root_path.len()]
-        } else {
-            &self.whole
-        }
+        &self.whole[..self.whole.len() - self.present(path)]
     }
 
     /// What of `path` (decoded) is the application's own.
     pub fn below<'p>(&self, path: &'p [u8]) -> &'p [u8] {
-        let present = self.whole.len() - self.missing(path).len();
-        path.get(present..).unwrap_or(path)
+        path.get(self.present(path)..).unwrap_or(path)
+    }
+
+    /// How many bytes of the mount, at its end, `path` begins with.
+    fn present(&self, path: &[u8]) -> usize {
+        if begins(path, self.root_path) { self.root_path.len() } else { 0 }
     }
 }
 

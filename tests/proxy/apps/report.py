@@ -24,6 +24,7 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
         "server": list(scope["server"]) if scope["server"] else None,
         "root": scope["root_path"],
         "path": scope["path"],
+        "own": scope["path"].removeprefix(scope["root_path"]),
         "raw_path": scope["raw_path"].decode(),
         "seen": _seen(name for name, _ in fields),
     }
@@ -43,6 +44,7 @@ def wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         "server": [name.removeprefix("[").removesuffix("]"), int(environ["SERVER_PORT"])],
         "root": environ["SCRIPT_NAME"],
         "path": path,
+        "own": environ["PATH_INFO"],
         "raw_path": path,
         "seen": _seen(names),
     }
