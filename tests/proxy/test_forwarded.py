@@ -16,6 +16,8 @@ UNTRUSTED = ("--trusted-proxies", "192.0.2.0/24")
 
 LAST = "X-Forwarded-For: 203.0.113.7"
 CLIENT = ["203.0.113.7", None]
+# Nobody can tell: above all, it is not the proxy.
+UNKNOWN = {"client": ["", None]}
 
 # Fields that a proxy sends, and what differs from what the connection shows.
 CASES: list[tuple[list[str], dict[str, Any]]] = [
@@ -41,8 +43,8 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (['Forwarded: For="[2001:db8::1]"'], {"client": ["2001:db8::1", None]}),
     (["Forwarded: for=_hidden, for=10.0.0.1"], {"client": ["10.0.0.1", None]}),
     (["Forwarded: for=unknown"], {}),
-    (['Forwarded: for="x, for=203.0.113.7'], {}),
-    (["Forwarded: for=203.0.113.7;proto=https, nonsense"], {}),
+    (['Forwarded: for="x, for=203.0.113.7'], UNKNOWN),
+    (["Forwarded: for=203.0.113.7;proto=https, nonsense"], UNKNOWN),
     # --- the scheme
     (["X-Forwarded-Proto: https"], {"scheme": "https"}),
     (["X-Forwarded-Proto: HTTPS"], {"scheme": "https"}),
@@ -94,7 +96,7 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
     (["X-Forwarded-Prefix: /.."], {}),
     (["X-Forwarded-Prefix: app"], {}),
     # --- both families
-    (["Forwarded: for=6.6.6.6;host=evil.example;proto=https", LAST], {}),
+    (["Forwarded: for=6.6.6.6;host=evil.example;proto=https", LAST], UNKNOWN),
     (["Forwarded: for=203.0.113.7;host=evil.example;proto=https", LAST], {"client": CLIENT}),
     (
         [
@@ -105,8 +107,8 @@ CASES: list[tuple[list[str], dict[str, Any]]] = [
         ],
         {"client": CLIENT, "scheme": "https"},
     ),
-    (["Forwarded: for=203.0.113.7", "X-Forwarded-Host: evil.example"], {}),
-    (['Forwarded: "', LAST], {}),
+    (["Forwarded: for=203.0.113.7", "X-Forwarded-Host: evil.example"], UNKNOWN),
+    (['Forwarded: "', LAST], UNKNOWN),
     # --- never believed
     (["X-Real-IP: 6.6.6.6"], {}),
     (["X_Forwarded_For: 6.6.6.6"], {}),
@@ -308,12 +310,24 @@ def test_the_access_log_has_the_client_that_is_believed(reporter: Reporter) -> N
         server.wait_for(r'^127\.0\.0\.1 .*"GET /a ')
 
 
-def test_doubt_is_told_at_debug_level(reporter: Reporter) -> None:
-    server = reporter(*TRUSTED, "--log-level", "debug")
+def test_nobody_passes_for_the_proxy(reporter: Reporter) -> None:
+    """Applications let more do whoever comes from this machine."""
+    for fields in (["Forwarded: for=127.0.0.1", LAST], ["Forwarded: x", LAST], ["Forwarded: x"]):
+        server = reporter("--access-log", "-")
+        with Client(server.port) as client:
+            for number in range(2):
+                path = f"/{number}{len(fields[0])}{len(fields)}"
+                assert client.get(path, *fields).json()["client"] == ["", None], fields
+                server.wait_for(rf'^- .*"GET {path} ')
+
+
+def test_doubt_is_told(alone: Reporter) -> None:
+    server = alone(*TRUSTED, "--log-level", "debug")
     with Client(server.port) as client:
         client.get("/", "Forwarded: for=6.6.6.6", LAST)
         server.wait_for(
-            r"Forwarded and X-Forwarded-For name different clients.* from 127\.0\.0\.1 are not believed"
+            r"WARNING.*Forwarded and X-Forwarded-For name different clients.* from 127\.0\.0\.1 are not believed "
+            r".*--forwarded-headers"
         )
         client.get("/", 'Forwarded: "')
-        server.wait_for(r"the Forwarded field is malformed")
+        server.wait_for(r"DEBUG.*the Forwarded field is malformed.* from 127\.0\.0\.1 are not believed$")

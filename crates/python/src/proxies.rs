@@ -18,7 +18,7 @@ use yett_settings::{ALL_FORWARDED_HEADERS, LogLevel, Settings, Trusted};
 
 use crate::log;
 
-/// Seconds between two lines about peers that may not speak the PROXY protocol.
+/// Seconds between two lines that any peer can cause.
 const TELL_EVERY: u64 = 60;
 
 /// Who is believed, and what.
@@ -27,7 +27,9 @@ pub struct Proxies {
     sources: Sources,
     strip: bool,
     /// When it was last told that somebody has been turned away.
-    told: AtomicU64,
+    told_stranger: AtomicU64,
+    /// When it was last told that fields contradict each other.
+    told_doubt: AtomicU64,
 }
 
 /// What the forwarding fields of a request come to.
@@ -40,6 +42,9 @@ pub enum Forwarding {
     Believed(Box<Origin>),
     /// They are not believed, and kept from the application.
     Stripped,
+    /// A trusted proxy sent them, and they contradict each other. Who the client is cannot be told; that it is the
+    /// proxy, to which an application may grant more than to strangers, is the one thing that is certainly wrong.
+    Doubtful,
 }
 
 impl Proxies {
@@ -60,7 +65,8 @@ impl Proxies {
                 x_prefix: has("x-forwarded-prefix"),
             },
             strip: settings.strip_forwarded,
-            told: AtomicU64::new(0),
+            told_stranger: AtomicU64::new(0),
+            told_doubt: AtomicU64::new(0),
         })
     }
 
@@ -88,10 +94,17 @@ impl Proxies {
             Ok(origin) if origin == Origin::default() => Forwarding::Plain,
             Ok(origin) => Forwarding::Believed(Box::new(origin)),
             Err(doubt) => {
-                if log::enabled(LogLevel::Debug) {
-                    log::debug(&format!("{doubt}: forwarding headers from {} are not believed", shown(peer)));
+                let said = || format!("{doubt}: forwarding headers from {} are not believed", shown(peer));
+                if is_due(&self.told_doubt) {
+                    log::warning(&format!(
+                        "{} (--forwarded-headers with only those that the proxy sets keeps its clients out of it; \
+                         others are told at level debug for a minute)",
+                        said()
+                    ));
+                } else if log::enabled(LogLevel::Debug) {
+                    log::debug(&said());
                 }
-                Forwarding::Plain
+                Forwarding::Doubtful
             }
         }
     }
@@ -102,10 +115,7 @@ impl Proxies {
         if !new.proxied || self.trusts(new.peer) {
             return true;
         }
-        let now = clock::unix_seconds();
-        let told = self.told.load(Ordering::Relaxed);
-        let due = now.saturating_sub(told) >= TELL_EVERY;
-        if due && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if is_due(&self.told_stranger) {
             log::warning(&format!(
                 "a connection from {} was closed: its listener expects the PROXY protocol, which only trusted proxies \
                  may speak (--trusted-proxies); others are not told of for a minute",
@@ -121,7 +131,7 @@ impl Forwarding {
     pub fn origin(&self) -> Option<&Origin> {
         match self {
             Self::Believed(origin) => Some(origin),
-            Self::Plain | Self::Stripped => None,
+            Self::Plain | Self::Stripped | Self::Doubtful => None,
         }
     }
 
@@ -130,8 +140,17 @@ impl Forwarding {
         matches!(self, Self::Stripped) && forwarded::is_forwarding(name)
     }
 
+    /// Whether nobody knows who has sent the request.
+    pub fn hides_client(&self) -> bool {
+        matches!(self, Self::Doubtful)
+    }
+
     /// Who has sent the request, as far as anybody knows. Port 0: it is not known.
     pub fn client(&self, peer: Peer) -> Peer {
+        if self.hides_client() {
+            // Somebody without an address.
+            return Peer::Unix;
+        }
         match self.origin().and_then(|origin| origin.client) {
             Some(client) => Peer::Inet(SocketAddr::new(client.address, client.port.unwrap_or(0))),
             None => peer,
@@ -187,6 +206,13 @@ impl Mount<'_> {
 /// Whether `path` is `mount` or something below it.
 fn begins(path: &[u8], mount: &str) -> bool {
     path.strip_prefix(mount.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+}
+
+/// Whether a line that was last written then may be again; if so, it counts as written.
+fn is_due(told: &AtomicU64) -> bool {
+    let (now, last) = (clock::unix_seconds(), told.load(Ordering::Relaxed));
+    now.saturating_sub(last) >= TELL_EVERY
+        && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 /// For messages.

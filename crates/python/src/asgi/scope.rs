@@ -173,6 +173,9 @@ impl Scopes {
         scope.set_item(&keys.raw_path, raw_path)?;
         scope.set_item(&keys.query_string, self.bytes(py, head.query()))?;
         let headers = self.headers(py, head, forwarding)?;
+        if forwarding.hides_client() {
+            scope.set_item(&keys.client, py.None())?;
+        }
         if let Some(origin) = forwarding.origin() {
             if let Some(client) = origin.client {
                 // uvicorn, too, gives 0 for a port that is not known.

@@ -153,10 +153,13 @@ impl Environs {
             environ.set_item(&keys.server_name, name)?;
             environ.set_item(&keys.server_port, port)?;
         }
-        environ.set_item(&keys.remote_addr, &addresses.remote_address)?;
+        // The template has both, empty.
+        if !forwarding.hides_client() {
+            environ.set_item(&keys.remote_addr, &addresses.remote_address)?;
+        }
         match &addresses.remote_port {
-            Some(port) => environ.set_item(&keys.remote_port, port)?,
-            None => environ.del_item(&keys.remote_port)?,
+            Some(port) if !forwarding.hides_client() => environ.set_item(&keys.remote_port, port)?,
+            _ => environ.del_item(&keys.remote_port)?,
         }
         if let Some(origin) = forwarding.origin() {
             if origin.prefix.is_some() {
