@@ -221,6 +221,27 @@ def test_forwarding_headers_are_judged_by_the_peer_that_was_told(reporter: Repor
             assert report["seen"] == []
 
 
+@pytest.mark.parametrize(
+    ("header", "believed"),
+    [
+        (v2(0x20, 0, b""), True),
+        (b"PROXY UNKNOWN\r\n", False),
+        (v2(0x21, 0, b""), False),
+        (v2(0x21, 0x31, bytes(216)), False),
+    ],
+    ids=["local", "unknown", "no family", "unix"],
+)
+def test_whom_the_proxy_cannot_name_is_not_believed_as_the_proxy(
+    reporter: Reporter, header: bytes, believed: bool
+) -> None:
+    with Client(reporter(*BIND).port) as client:
+        client.send(header)
+        for _ in range(2):
+            report = client.get("/", "X-Forwarded-For: 192.0.2.9", "X-Forwarded-Proto: https").json()
+            assert (report["client"] == ["192.0.2.9", None]) is believed
+            assert (report["scheme"] == "https") is believed
+
+
 def test_the_access_log_has_the_client(reporter: Reporter) -> None:
     server = reporter(*BIND, "--access-log", "-")
     with Client(server.port) as client:

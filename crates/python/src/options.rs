@@ -60,9 +60,10 @@ impl Options {
         })
     }
 
-    /// The id of a request that begins.
-    pub fn identify(&self, head: &RequestHead<'_>, peer: Peer) -> RequestId {
-        if self.request_id { requests::identify(head, || self.proxies.trusts(peer)) } else { RequestId::None }
+    /// The id of a request that begins, and is this speaker's word ([`yett_net::Connection::speaker`]).
+    pub fn identify(&self, head: &RequestHead<'_>, speaker: Option<Peer>) -> RequestId {
+        let trusted = || speaker.is_some_and(|peer| self.proxies.trusts(peer));
+        if self.request_id { requests::identify(head, trusted) } else { RequestId::None }
     }
 
     /// The record of a request that begins, if there is an access log. `client`: who has sent it, as far as anybody knows.

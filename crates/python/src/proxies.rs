@@ -78,17 +78,18 @@ impl Proxies {
         }
     }
 
-    /// What becomes of the forwarding fields of a request of this peer's.
+    /// What becomes of the forwarding fields of a request that is this speaker's word
+    /// ([`yett_net::Connection::speaker`]).
     #[inline]
-    pub fn judge(&self, peer: Peer, head: &RequestHead<'_>) -> Forwarding {
+    pub fn judge(&self, speaker: Option<Peer>, head: &RequestHead<'_>) -> Forwarding {
         // Noted by the parser, so that nobody else pays.
-        if head.has_forwarding() { self.weigh(peer, head) } else { Forwarding::Plain }
+        if head.has_forwarding() { self.weigh(speaker, head) } else { Forwarding::Plain }
     }
 
-    fn weigh(&self, peer: Peer, head: &RequestHead<'_>) -> Forwarding {
-        if !self.trusts(peer) {
+    fn weigh(&self, speaker: Option<Peer>, head: &RequestHead<'_>) -> Forwarding {
+        let Some(peer) = speaker.filter(|peer| self.trusts(*peer)) else {
             return if self.strip { Forwarding::Stripped } else { Forwarding::Plain };
-        }
+        };
         let trusts = |address| self.trusted.contains(address);
         match forwarded::origin(head.fields(), self.sources, trusts) {
             Ok(origin) if origin == Origin::default() => Forwarding::Plain,

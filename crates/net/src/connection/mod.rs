@@ -150,6 +150,8 @@ pub struct Connection {
     /// A file that was to be sent ended early.
     file_ended: bool,
     peer: Peer,
+    /// A proxy has opened the connection for somebody whom it could not name: `peer` is not who speaks here.
+    peer_unnamed: bool,
     /// A header of the PROXY protocol has to come before anything else.
     header_due: bool,
     /// The address that the client has connected to, as a proxy has told it.
@@ -201,6 +203,7 @@ impl Connection {
             gave_up: false,
             file_ended: false,
             peer: new.peer,
+            peer_unnamed: false,
             header_due: new.proxied,
             told_local: None,
         })
@@ -210,6 +213,12 @@ impl Connection {
     #[must_use]
     pub fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// Whose word the requests are; `None` for somebody whom a proxy could not name, or not by an address.
+    #[must_use]
+    pub fn speaker(&self) -> Option<Peer> {
+        (!self.peer_unnamed).then_some(self.peer)
     }
 
     /// The address that the client has connected to, if that is another than ours: one of a proxy that speaks the PROXY

@@ -15,12 +15,14 @@ impl Connection {
         // The first request's time runs from its own first byte.
         self.head_began = None;
         match source {
-            Source::Connection => {}
+            Source::Proxy => {}
+            Source::Unknown => self.peer_unnamed = true,
             Source::Inet { client, server } => {
                 self.peer = Peer::Inet(client);
                 self.told_local = Some(server);
             }
-            Source::Unix => self.peer = Peer::Unix,
+            // On a machine that is the proxy's, and need not be ours.
+            Source::Unix => (self.peer, self.peer_unnamed) = (Peer::Unix, true),
         }
         Ok(Some(length))
     }

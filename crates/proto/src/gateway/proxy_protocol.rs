@@ -37,9 +37,11 @@ pub enum Parsed {
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The proxy itself (`LOCAL`: a health check), or somebody whom it cannot name (`UNKNOWN`): the addresses of the
-    /// connection are the true ones.
-    Connection,
+    /// The proxy itself (`LOCAL`: a health check): the addresses of the connection are the true ones.
+    Proxy,
+    /// Somebody whom the proxy cannot name (`UNKNOWN`, no family). The addresses of the connection stand for theirs, but
+    /// what they say is not the proxy's word.
+    Unknown,
     /// A client that the proxy has accepted. IPv4-mapped addresses are given as IPv4.
     Inet {
         /// Its address.
@@ -86,7 +88,7 @@ fn parse_v1(input: &[u8]) -> Result<Parsed, RequestError> {
     let line = std::str::from_utf8(&within[..end]).map_err(|_| RequestError::BadProxyHeader)?;
     let source = match line.strip_prefix("PROXY ").ok_or(RequestError::BadProxyHeader)? {
         // «the receiver must ignore anything presented before the CRLF»
-        rest if rest == "UNKNOWN" || rest.starts_with("UNKNOWN ") => Source::Connection,
+        rest if rest == "UNKNOWN" || rest.starts_with("UNKNOWN ") => Source::Unknown,
         rest => v1_addresses(rest).ok_or(RequestError::BadProxyHeader)?,
     };
     Ok(Parsed::Complete { length: end + 2, source })
@@ -145,7 +147,8 @@ fn parse_v2(input: &[u8]) -> Result<Parsed, RequestError> {
     }
     let length = FIXED_V2 + announced;
     let Some(block) = input.get(FIXED_V2..length) else { return Ok(Parsed::Incomplete) };
-    let source = v2_addresses(addresses, block).ok_or(RequestError::BadProxyHeader)?;
+    let source = if is_local { Some(Source::Proxy) } else { v2_addresses(addresses, block) };
+    let source = source.ok_or(RequestError::BadProxyHeader)?;
     Ok(Parsed::Complete { length, source })
 }
 
@@ -153,7 +156,7 @@ fn parse_v2(input: &[u8]) -> Result<Parsed, RequestError> {
 fn v2_addresses(size: usize, block: &[u8]) -> Option<Source> {
     let port = |at: usize| Some(u16::from_be_bytes([*block.get(at)?, *block.get(at + 1)?]));
     Some(match size {
-        0 => Source::Connection,
+        0 => Source::Unknown,
         12 => {
             let address = |at: usize| Some(IpAddr::from(*block.get(at..)?.first_chunk::<4>()?));
             inet(address(0)?, port(8)?, address(4)?, port(10)?)

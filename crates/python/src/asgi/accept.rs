@@ -100,7 +100,7 @@ impl Driver {
     /// The addresses of a connection as the scope has them.
     pub fn addresses(&self, py: Python<'_>, token: Token) -> PyResult<Rc<Addresses>> {
         // Copied out: making Python objects may run the collector, and with it code that comes back here.
-        let (peer, local, actual) = {
+        let (peer, speaker, local, actual) = {
             let slots = self.slots.borrow();
             let acceptor = self.acceptor.borrow();
             let Some(slot) = slots.get(token) else { return Err(disconnected()) };
@@ -112,9 +112,9 @@ impl Driver {
             let connection = &slot.connection;
             let told = connection.told_local_address();
             let actual = told.or_else(|| if wildcard { connection.local_address() } else { None });
-            (connection.peer(), local, actual)
+            (connection.peer(), connection.speaker(), local, actual)
         };
-        let addresses = Rc::new(Addresses::new(py, peer, local.as_ref(), actual)?);
+        let addresses = Rc::new(Addresses::new(py, peer, speaker, local.as_ref(), actual)?);
         if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
             slot.addresses = Some(Rc::clone(&addresses));
         }

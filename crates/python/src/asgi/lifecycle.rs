@@ -54,9 +54,9 @@ impl Driver {
     fn try_begin_exchange(self: &Rc<Self>, py: Python<'_>, token: Token, inbox: &Inbox) -> PyResult<()> {
         let head = inbox.head();
         let addresses = self.addresses(py, token)?;
-        let forwarding = self.options.proxies.judge(addresses.peer, &head);
+        let forwarding = self.options.proxies.judge(addresses.speaker, &head);
         let scope = self.scopes.make(py, &head, &addresses, &forwarding)?;
-        let request_id = self.options.identify(&head, addresses.peer);
+        let request_id = self.options.identify(&head, addresses.speaker);
         requests::put_id(&request_id, &scope)?;
         let client = forwarding.client(addresses.peer);
         let record = self.options.record(&head, client, Interface::Asgi, &request_id);

@@ -61,6 +61,8 @@ struct Keys {
 /// The two addresses of a connection as the scope has them, made at its first request.
 pub struct Addresses {
     pub peer: Peer,
+    /// Whose word the requests are.
+    pub speaker: Option<Peer>,
     pub client: Py<PyAny>,
     pub server: Py<PyAny>,
 }
@@ -69,6 +71,7 @@ impl Addresses {
     pub fn new(
         py: Python<'_>,
         peer: Peer,
+        speaker: Option<Peer>,
         local: Option<&Address>,
         actual: Option<SocketAddr>,
     ) -> PyResult<Self> {
@@ -88,7 +91,7 @@ impl Addresses {
             }
             (None, None) => py.None(),
         };
-        Ok(Self { peer, client, server })
+        Ok(Self { peer, speaker, client, server })
     }
 }
 

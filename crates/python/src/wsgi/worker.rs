@@ -154,8 +154,9 @@ impl Worker {
         self.spool_failed = false;
         let options = &self.engine.options;
         let (head, peer) = (self.inbox.head(), client.connection.peer());
-        client.forwarding = options.proxies.judge(peer, &head);
-        client.request_id = options.identify(&head, peer);
+        let speaker = client.connection.speaker();
+        client.forwarding = options.proxies.judge(speaker, &head);
+        client.request_id = options.identify(&head, speaker);
         client.record =
             options.record(&head, client.forwarding.client(peer), Interface::Wsgi, &client.request_id);
         let (bytes, ended) = client.connection.take_body();

@@ -35,8 +35,8 @@ fn version_1_gives_both_addresses() {
     let full = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
     let unknown = format!("PROXY UNKNOWN {full} {full} 65535 65535\r\n");
     assert_eq!(unknown.len(), LONGEST_V1);
-    assert_eq!(source_of(unknown.as_bytes()), Ok(Source::Connection));
-    assert_eq!(source_of(b"PROXY UNKNOWN\r\n"), Ok(Source::Connection));
+    assert_eq!(source_of(unknown.as_bytes()), Ok(Source::Unknown));
+    assert_eq!(source_of(b"PROXY UNKNOWN\r\n"), Ok(Source::Unknown));
     assert_eq!(source_of(b"PROXY UNKNOWN \xff what ever\r\n"), Err(RequestError::BadProxyHeader));
 }
 
@@ -93,9 +93,10 @@ fn version_2_gives_both_addresses_and_passes_over_additions() {
 
 #[test]
 fn a_proxy_that_speaks_for_itself_is_the_peer() {
-    for header in [v2(0x20, 0, b""), v2(0x20, 0x11, &[1; 12]), v2(0x20, 0xff, b"x"), v2(0x21, 0, &[9; 30])] {
-        assert_eq!(source_of(&header), Ok(Source::Connection), "{header:?}");
+    for header in [v2(0x20, 0, b""), v2(0x20, 0x11, &[1; 12]), v2(0x20, 0xff, b"x")] {
+        assert_eq!(source_of(&header), Ok(Source::Proxy), "{header:?}");
     }
+    assert_eq!(source_of(&v2(0x21, 0, &[9; 30])), Ok(Source::Unknown), "not the proxy");
 }
 
 #[test]
