@@ -58,7 +58,12 @@ def test_defaults_that_gunicorn_takes_from_the_environment(tmp_path):
     environment = {"PORT": "5000", "WEB_CONCURRENCY": "3", "FORWARDED_ALLOW_IPS": "*"}
     result = migrate("gunicorn", "app:app", cwd=tmp_path, env=environment)
     values = tomllib.loads(result.stdout)
-    assert values == {"app": "app:app", "bind": ["0.0.0.0:5000"], "trusted_proxies": ["*"]}
+    assert values == {
+        "app": "app:app",
+        "bind": ["0.0.0.0:5000"],
+        "trusted_proxies": ["*"],
+        "forwarded_headers": ["x-forwarded-proto"],
+    }
     assert "the variable WEB_CONCURRENCY=3" in result.stdout
     result = migrate("gunicorn", "app:app", "-b", ":80", cwd=tmp_path, env=environment)
     assert tomllib.loads(result.stdout)["bind"] == [":80"]

@@ -19,6 +19,9 @@ _LEAST_SIZE = 256
 _SAME_SCHEME = {"X-FORWARDED-PROTO": "https"}
 _DEFAULT_BIND = "127.0.0.1:8000"
 _DEFAULT_PEERS = ["127.0.0.1", "::1"]
+_SCHEME_ONLY = (
+    "Gunicorn believes the scheme only. Add x-forwarded-for for the client's address in REMOTE_ADDR."
+)
 _UNIX_TRUSTED = "Gunicorn always trusts unix sockets; in Yett that is said by `unix`."
 
 
@@ -150,6 +153,8 @@ class _Translation:
             self.report.carry("trusted_proxies", ["*"], option, comment)
         else:
             self.report.carry("trusted_proxies", [*addresses, "unix"], option, comment or _UNIX_TRUSTED)
+        # With all of them, and "*" as most write it, clients could give themselves an address, a host and a prefix.
+        self.report.carry("forwarded_headers", ["x-forwarded-proto"], option, _SCHEME_ONLY)
 
     def _on_secure_scheme_headers(self, option: Given) -> None:
         headers = {str(name).upper(): value for name, value in dict(option.value or {}).items()}
