@@ -211,19 +211,20 @@ def test_nobody(reporter: Reporter) -> None:
         assert told(client, LAST, "X-Forwarded-Proto: https") == {}
 
 
-def test_loopback_is_trusted_by_default(reporter: Reporter) -> None:
-    with Client(reporter().port) as client:
-        assert told(client, LAST) == {"client": CLIENT}
+def test_by_default_loopback_is_believed_what_nearly_every_proxy_sets(untold: ServerProcess) -> None:
+    """And not what proxies pass on as clients have sent it."""
+    passed_on = ["X-Forwarded-Host: evil.example", "X-Forwarded-Prefix: /evil", "X-Forwarded-Port: 1"]
+    with Client(untold.port) as client:
+        fields = [LAST, "X-Forwarded-Proto: https", "Forwarded: for=6.6.6.6", *passed_on]
+        assert told(client, *fields) == {"client": CLIENT, "scheme": "https"}
+        assert told(client, "Forwarded: for=6.6.6.6;proto=https", *passed_on) == {}
 
 
 def test_chosen_headers_only(reporter: Reporter) -> None:
-    options = ("--forwarded-headers", "x-forwarded-for,x-forwarded-proto")
-    with Client(reporter(*options).port) as client:
-        fields = [LAST, "X-Forwarded-Host: evil.example", "X-Forwarded-Prefix: /evil", "X-Forwarded-Port: 1"]
-        assert told(client, *fields, "Forwarded: for=6.6.6.6", "X-Forwarded-Proto: https") == {
-            "client": CLIENT,
-            "scheme": "https",
-        }
+    with Client(reporter("--forwarded-headers", "forwarded").port) as client:
+        others = ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"]
+        assert told(client, *others) == {}
+        assert told(client, "Forwarded: for=203.0.113.7", *others) == {"client": CLIENT}
 
 
 ROOT = ("--root-path", "/root")

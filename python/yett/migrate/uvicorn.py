@@ -103,9 +103,6 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"
 
 
-_ONLY_THESE = "Uvicorn believes these two only; all is Yett's default."
-
-
 def _loop(option: Given, report: Report) -> None:
     if option.value in _LOOPS:
         report.carry("loop", option.value, option)
@@ -136,8 +133,6 @@ def _proxies(given: dict[str, Given], report: Report) -> None:
         )
     elif "trusted_proxies" not in report.carried:
         report.carry("trusted_proxies", split(allowed.value) or ["none"], allowed)
-        # With all of them, clients could choose a host and a prefix through a proxy that passes those fields on.
-        report.carry("forwarded_headers", ["x-forwarded-for", "x-forwarded-proto"], allowed, _ONLY_THESE)
 
 
 def _remark_on_differences(given: dict[str, Given], report: Report) -> None:

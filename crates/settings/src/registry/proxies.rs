@@ -25,12 +25,13 @@ macro_rules! proxies {
     /// The fields that a trusted proxy is believed, in lower case; `all` among them stands for every one of
     /// [`FORWARDED_HEADERS`](crate::FORWARDED_HEADERS).
     forwarded_headers: Vec<String> = List(trusted::check_header) {
-        default: "all",
-        reason: "Proxies differ in which of them they set.",
+        default: "x-forwarded-for,x-forwarded-proto",
+        reason: "The two that nearly every proxy sets itself, and Uvicorn believes. The others are mostly handed on as a \
+                 client has sent them, who could then choose the host and the prefix of links.",
         placeholder: "NAMES",
         help: "Which forwarding headers a trusted proxy is believed",
-        details: "`all` is `forwarded`, `x-forwarded-for`, `-proto`, `-host`, `-port` and `-prefix`. Leave out what your proxy does not set itself: it may hand on what a client has sent. `none` \
-                  believes none of them.",
+        details: "Any of `forwarded`, `x-forwarded-for`, `-proto`, `-host`, `-port` and `-prefix`; `all` of them, \
+                  or `none`. Name only what your proxy sets itself: it may hand on what a client has sent.",
         reloadable: true,
         sample: ("x-forwarded-for", || Value::Text("X-Forwarded-For".into())),
     }
