@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::kind::parse_bool;
+
 /// The port of syslog over UDP (RFC 5426 §3.3).
 const SYSLOG_PORT: u16 = 514;
 
@@ -54,11 +56,18 @@ impl LogTarget {
     pub(crate) fn parse(text: &str, kind: LogKind) -> Result<Self, String> {
         let target = match text {
             "" => return Err("the path is empty; write - for standard output".into()),
-            "off" | "OFF" | "Off" => Self::Off,
-            "-" | "on" | "stdout" => Self::Stdout,
+            "-" | "stdout" => Self::Stdout,
             "stderr" => Self::Stderr,
             "syslog" => Self::Syslog(SyslogAddress::Local),
             "logging" => Self::Logging,
+            // A switch, as environment files write it, is not the name of a file.
+            _ if parse_bool(text).is_some() => {
+                if parse_bool(text) == Some(true) {
+                    Self::Stdout
+                } else {
+                    Self::Off
+                }
+            }
             _ => match text.strip_prefix("syslog:") {
                 Some(address) => Self::Syslog(syslog(address)?),
                 None if text.contains('\0') => return Err("the path contains a NUL character".into()),
@@ -138,6 +147,22 @@ mod tests {
         assert_eq!(LogTarget::parse("logging", LogKind::Error), Ok(LogTarget::Logging));
         assert_eq!(LogTarget::parse("syslog:h", LogKind::Error).unwrap().to_string(), "syslog:h:514");
         assert_eq!(LogTarget::parse("syslog:[::1]", LogKind::Error).unwrap().to_string(), "syslog:[::1]:514");
+    }
+
+    #[test]
+    fn a_switch_is_no_file() {
+        for (text, target) in [
+            ("on", LogTarget::Stdout),
+            ("True", LogTarget::Stdout),
+            ("1", LogTarget::Stdout),
+            ("off", LogTarget::Off),
+            ("false", LogTarget::Off),
+            ("No", LogTarget::Off),
+            ("0", LogTarget::Off),
+            ("./false", LogTarget::Path("./false".into())),
+        ] {
+            assert_eq!(LogTarget::parse(text, LogKind::Access), Ok(target), "{text}");
+        }
     }
 
     #[test]

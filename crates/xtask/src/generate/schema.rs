@@ -78,7 +78,7 @@ fn values(kind: &Kind) -> Value {
             json!({"type": "string", "pattern": "^((0o)?0*[0-7]{1,3}|[uU][mM][aA][sS][kK])$"}),
         ]),
         // An error log cannot be off.
-        Kind::Target(_, LogKind::Error) => json!({"type": "string", "minLength": 1, "not": off_text()}),
+        Kind::Target(_, LogKind::Error) => json!({"type": "string", "minLength": 1, "not": no_text()}),
         Kind::Target(_, LogKind::Access) => any([
             json!({"type": "boolean"}),
             json!({"type": "string", "minLength": 1, "not": {"enum": ["logging"]}}),
@@ -114,6 +114,11 @@ fn off_values(off: Off) -> Vec<Value> {
 
 fn off_text() -> Value {
     json!({"type": "string", "pattern": "^[oO][fF][fF]$"})
+}
+
+/// Every spelling of a switch that is off.
+fn no_text() -> Value {
+    json!({"type": "string", "pattern": "^([oO][fF][fF]|[fF][aA][lL][sS][eE]|[nN][oO]|0)$"})
 }
 
 /// `30s`, `500ms`, `1.5m`, `2h`, `1d`.
