@@ -13,9 +13,9 @@ use crate::layers::files::{FileValues, OWN_FILE, PROJECT_FILE, is_python};
 use crate::layers::flags::texts;
 use crate::layers::{Layers, Origin};
 use crate::mistake::{Mistake, told};
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, nearest};
 use crate::options::{CONFIG, JSON, TARGET, command};
-use crate::registry::Settings;
+use crate::registry::{SETTINGS, Settings};
 
 /// Exit codes that the command line itself leads to; the others belong to who runs the application.
 pub mod exit_code {
@@ -124,6 +124,7 @@ where
     if let Wanted::Run(Some(target)) | Wanted::Check(Some(target)) | Wanted::Config(Some(target)) = &wanted {
         layers.name_app(target, Origin::Flag(TARGET.into()));
     }
+    let unread = layers.unread;
     let (effective, more) = layers.resolve();
     mistakes.extend(more);
     let command = match (wanted, &effective.app) {
@@ -135,6 +136,8 @@ where
         (Wanted::Demo | Wanted::Config(_), _) => Command::Demo,
         (Wanted::Run(_), Some((target, _))) => Command::Run { target: target.clone() },
         (Wanted::Check(_), Some((target, _))) => Command::Check { target: target.clone() },
+        // A file that cannot be read may name it.
+        (Wanted::Run(_) | Wanted::Check(_), None) if unread => Command::Demo,
         (Wanted::Run(_) | Wanted::Check(_), None) => {
             mistakes.push(no_application(&matches));
             Command::Demo
@@ -243,6 +246,9 @@ fn read_files(
     }
 }
 
+/// The commands with options of their own, which the caller carries out when they stand first.
+const FIRST: &[&str] = &["migrate", "completions"];
+
 /// What the words of the command line ask for, with the application as far as they name one.
 enum Wanted {
     Run(Option<String>),
@@ -263,8 +269,15 @@ fn wanted(matches: &ArgMatches) -> Result<Wanted, Mistake> {
         "config" => (Wanted::Config, rest.next()),
         _ => (Wanted::Run, words.first()),
     };
+    if let Some(command) = FIRST.iter().find(|command| **command == first) {
+        let message = format!("the command {command} stands first, before every option");
+        return Err(Mistake::with_hint(message, format!("`yett {command} --help` shows how")));
+    }
     if let Some(extra) = rest.next() {
-        return Err(Mistake::new(format!("unexpected argument '{extra}' after '{first}'")));
+        let near =
+            nearest(first, ["run", "check", "config", "demo"].into_iter().chain(FIRST.iter().copied()));
+        let advice = did_you_mean(near.filter(|near| *near != first));
+        return Err(Mistake::new(format!("unexpected argument '{extra}' after '{first}'{advice}")));
     }
     if target.is_some_and(String::is_empty) {
         return Err(Mistake::with_hint(
@@ -305,9 +318,24 @@ fn refused(error: &clap::Error) -> Mistake {
     let argument = context(error, ContextKind::InvalidArg);
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            let near = context(error, ContextKind::SuggestedArg);
-            let advice = did_you_mean(Some(near.as_str()).filter(|near| !near.is_empty()));
-            Mistake::new(format!("unknown option '{argument}'{advice}"))
+            let command = command();
+            let flags: Vec<String> = command
+                .get_arguments()
+                .filter_map(|option| Some(format!("--{}", option.get_long()?)))
+                .collect();
+            let message = format!("unknown option '{argument}'");
+            Mistake::unknown(message, &argument, flags.iter().map(String::as_str), |setting| {
+                format!("--{}", setting.flag())
+            })
+        }
+        ErrorKind::TooManyValues => {
+            let (flag, no_flag) = match argument.strip_prefix("--no-") {
+                Some(name) => (format!("--{name}"), argument.clone()),
+                None => (argument.clone(), format!("--no-{}", argument.trim_start_matches('-'))),
+            };
+            let is_switch = SETTINGS.iter().any(|row| row.is_switch() && flag == format!("--{}", row.flag()));
+            let advice = if is_switch { format!("; write {flag} or {no_flag}") } else { String::new() };
+            Mistake::new(format!("{argument} takes no value{advice}"))
         }
         ErrorKind::InvalidValue if context(error, ContextKind::InvalidValue).is_empty() => {
             Mistake::new(format!("a value is missing: {argument}"))

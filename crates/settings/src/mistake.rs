@@ -1,6 +1,9 @@
 //! What is wrong with what was given, and what to do about it.
 
 use crate::command_line::{Outcome, exit_code};
+use crate::elsewhere::{Foreign, foreign};
+use crate::nearest::{did_you_mean, nearest};
+use crate::registry::Setting;
 
 /// What most mistakes are followed by.
 const SEE_HELP: &str = "`yett --help` lists every option";
@@ -16,6 +19,25 @@ impl Mistake {
     /// One that a look at the help may clear up.
     pub fn new(message: impl Into<String>) -> Self {
         Self::with_hint(message, SEE_HELP)
+    }
+
+    /// A name that is none of `names`: what it means at another server, where `shown` spells a setting of ours, or
+    /// the nearest of them.
+    pub fn unknown<'a>(
+        message: String,
+        name: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        shown: impl Fn(&Setting) -> String,
+    ) -> Self {
+        match foreign(name) {
+            Some(Foreign::Is(setting)) => Self::new(format!("{message} (here it is '{}')", shown(setting))),
+            Some(Foreign::Lacks(reason)) => Self::with_hint(message, format!("{name}: {reason}")),
+            // Capitals are slips as well, but not as many as there are letters.
+            None => {
+                let near = nearest(&name.to_ascii_lowercase(), names);
+                Self::new(format!("{message}{}", did_you_mean(near)))
+            }
+        }
     }
 
     /// One with advice of its own.

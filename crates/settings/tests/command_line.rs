@@ -126,7 +126,21 @@ fn mistakes_are_named_with_the_nearest_right_name() {
     refused(&["app", "--head-timeout", "10x"], "--head-timeout 10x: not a duration");
     refused(&["app", "--bind", ":x"], "--bind: ':x': 'x' is not a port");
     refused(&["app", "--bind"], "a value is missing: --bind <ADDR>");
-    refused(&["app", "--server-header=1"], "--server-header");
+    refused(&["app", "--server-header=1"], "takes no value; write --server-header or --no-server-header");
+    refused(&["app", "--no-server-header=1"], "takes no value; write --server-header or --no-server-header");
+    refused(&["chekc", "app:app"], "unexpected argument 'app:app' after 'chekc' (did you mean 'check'?)");
+    refused(&["--loop", "asyncio", "migrate", "g.py"], "the command migrate stands first");
+}
+
+#[test]
+fn options_of_other_servers_are_named_with_ours_or_with_the_reason() {
+    refused(&["app", "--port", "80"], "unknown option '--port' (here it is '--bind')\n");
+    refused(
+        &["app", "--keep-alive", "5"],
+        "unknown option '--keep-alive' (here it is '--keep-alive-timeout')\n",
+    );
+    refused(&["app", "-w", "4"], "unknown option '-w'\n       -w: Yett runs one process for now");
+    refused(&["app", "--reload"], "unknown option '--reload'\n       --reload: Yett does not restart");
 }
 
 #[test]

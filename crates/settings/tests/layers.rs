@@ -220,6 +220,41 @@ fn tables_are_refused_with_what_to_write_instead() {
 }
 
 #[test]
+fn names_of_other_servers_are_told_with_ours() {
+    let world = world().file("yett.toml", "keepalive = 5\nworkers = 4\nHEAD_TIMEOUT = 5");
+    assert_eq!(
+        world.mistakes(&["app"]),
+        [
+            "yett.toml:1: unknown setting 'keepalive' (here it is 'keep_alive_timeout')",
+            "yett.toml:2: unknown setting 'workers'",
+            "yett.toml:3: unknown setting 'HEAD_TIMEOUT' (did you mean 'head_timeout'?)"
+        ]
+    );
+}
+
+#[test]
+fn a_file_mode_is_never_a_decimal_number() {
+    for (written, mode) in [("0o440", 0o440), ("'440'", 0o440), ("'0o440'", 0o440)] {
+        let world = world().file("yett.toml", format!("unix_mode = {written}"));
+        assert_eq!(world.run(&["app"]).settings.unix_mode, Some(mode), "{written}");
+    }
+    assert_eq!(
+        world().file("yett.toml", "unix_mode = 440").mistakes(&["app"]),
+        ["yett.toml:1: unix_mode = 440: not an octal number; write it like \"440\" or 0o440"]
+    );
+}
+
+#[test]
+fn who_names_the_application_in_a_file_that_cannot_be_read_has_named_it() {
+    for text in ["app = 'a:b'\nbacklog = \n", "app = 'a:b'\napp = 'a:b'"] {
+        let mistakes = world().file("yett.toml", text).mistakes(&[]);
+        assert!(mistakes.len() == 1 && mistakes[0].contains("not valid TOML"), "{mistakes:?}");
+    }
+    assert_eq!(world().mistakes(&["-c", "no.toml"]), ["cannot read no.toml: entity not found"]);
+    assert_eq!(world().file("yett.toml", "threads = 4").mistakes(&[]), ["no application given"]);
+}
+
+#[test]
 fn wrong_toml_is_told_with_its_lines() {
     let mistakes = world().file("yett.toml", "backlog = 1\nthreads = \n\nbind = [\"a\"\n").mistakes(&["app"]);
     assert!(mistakes.iter().all(|line| line.contains(": not valid TOML: ")), "{mistakes:?}");

@@ -16,7 +16,7 @@ mod gunicorn;
 mod uvicorn;
 mod uwsgi;
 
-use crate::registry::Equivalents;
+use crate::registry::{Equivalents, SETTINGS, Setting};
 
 /// A server that people come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,42 @@ impl Equivalents {
     }
 }
 
+/// What a name that is not ours means at another server.
+pub(crate) enum Foreign {
+    /// What this setting does.
+    Is(&'static Setting),
+    /// What nothing here does, and why.
+    Lacks(&'static str),
+}
+
+/// The one-letter options of Gunicorn that people type without thinking, where Yett has none of that letter.
+const LETTERS: &[(&str, &str)] = &[
+    ("w", "workers"),
+    ("k", "worker_class"),
+    ("e", "raw_env"),
+    ("D", "daemon"),
+    ("u", "user"),
+    ("g", "group"),
+];
+
+/// What an option or a setting of another server is here. `name` is one of its spellings, with or without dashes:
+/// `--port`, `keepalive`, `--keep-alive`, `-w`.
+pub(crate) fn foreign(name: &str) -> Option<Foreign> {
+    let letter = name.strip_prefix('-').and_then(|name| LETTERS.iter().find(|(letter, _)| *letter == name));
+    let wanted = bare(letter.map_or(name, |(_, name)| name));
+    let is_meant = |options: &[&str]| options.iter().any(|option| bare(option) == wanted);
+    Peer::ALL.iter().find_map(|peer| {
+        let row = SETTINGS.iter().find(|setting| is_meant(setting.equivalents.of(*peer)));
+        let lacks = || peer.unmatched().iter().find(|group| is_meant(group.options));
+        row.map(Foreign::Is).or_else(|| lacks().map(|group| Foreign::Lacks(group.reason)))
+    })
+}
+
+/// A name without what its spellings differ in: the option of Gunicorn's `keepalive` is `--keep-alive`.
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_')).collect()
+}
+
 /// Options of one server that no setting corresponds to, for one reason.
 pub struct Unmatched {
     /// As their server spells them.
@@ -128,7 +164,27 @@ const STATIC: &str =
 
 #[cfg(test)]
 mod tests {
-    use super::Peer;
+    use super::{Foreign, Peer, foreign};
+
+    #[test]
+    fn names_of_other_servers_are_known_in_each_spelling() {
+        for (name, setting) in [
+            ("--host", "bind"),
+            ("--port", "bind"),
+            ("--keep-alive", "keep_alive_timeout"),
+            ("keepalive", "keep_alive_timeout"),
+            ("--proxy-headers", "trusted_proxies"),
+            ("-k", "interface"),
+        ] {
+            assert!(matches!(foreign(name), Some(Foreign::Is(row)) if row.name == setting), "{name}");
+        }
+        for name in ["-w", "--workers", "workers", "--reload", "--preload-app", "--harakiri"] {
+            assert!(matches!(foreign(name), Some(Foreign::Lacks(_))), "{name}");
+        }
+        for name in ["", "-", "--", "-z", "w", "--lop"] {
+            assert!(foreign(name).is_none(), "{name}");
+        }
+    }
 
     #[test]
     fn no_option_is_named_twice_and_every_reason_is_a_sentence() {

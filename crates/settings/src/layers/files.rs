@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::kind::{Language, Value};
+use crate::kind::{Kind, Language, Value};
 use crate::layers::{APP, Layers, Origin, Raw};
 use crate::mistake::Mistake;
 
@@ -40,14 +40,14 @@ impl Layers {
         let bytes = match read(Path::new(path)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return,
-            Err(error) => return self.wrong_in_file(format!("cannot read {path}: {error}")),
+            Err(error) => return self.unread(format!("cannot read {path}: {error}")),
         };
         let is_project = Path::new(path).file_name().is_some_and(|name| name == PROJECT_FILE);
         match String::from_utf8(bytes) {
             // Others read that file too, and tell what is wrong with it, if it says nothing to us.
             Ok(text) if is_project && !required && !text.contains("yett") => {}
             Ok(text) => File { path, text: &text }.read(is_project, self),
-            Err(_) => self.wrong_in_file(format!("{path}: not valid UTF-8")),
+            Err(_) => self.unread(format!("{path}: not valid UTF-8")),
         }
     }
 
@@ -70,6 +70,12 @@ impl Layers {
     fn wrong_in_file(&mut self, message: String) {
         self.wrong(Mistake::new(message));
     }
+
+    /// Nobody knows what else the file says.
+    fn unread(&mut self, message: String) {
+        self.unread = true;
+        self.wrong_in_file(message);
+    }
 }
 
 struct File<'a> {
@@ -84,7 +90,7 @@ impl File<'_> {
         for error in &errors {
             let origin = self.at(&error.span().unwrap_or_default());
             let message = error.message().lines().next().unwrap_or_default();
-            layers.wrong_in_file(format!("{origin}: not valid TOML: {message}"));
+            layers.unread(format!("{origin}: not valid TOML: {message}"));
         }
         if !errors.is_empty() {
             return;
@@ -138,6 +144,15 @@ impl File<'_> {
     fn read_setting(&self, name: &str, value: &Spanned<DeValue<'_>>, origin: Origin, layers: &mut Layers) {
         let Some(setting) = layers.known(name, &origin) else { return };
         let given = format!("{origin}: {name} = {}", self.shown(&value.span()));
+        if let (Kind::Mode(_), DeValue::Integer(number)) = (&setting.kind, value.get_ref())
+            && number.radix() != 8
+        {
+            // 440 would be the mode 670.
+            let digits = number.as_str();
+            return layers.wrong_in_file(format!(
+                "{given}: not an octal number; write it like \"{digits}\" or 0o{digits}"
+            ));
+        }
         match converted(value.get_ref()) {
             Ok(value) => layers.add(Raw { setting, value, origin, language: Language::Toml, given }),
             Err(reason) => layers.wrong_in_file(format!("{given}: {reason}")),

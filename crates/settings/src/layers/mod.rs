@@ -17,7 +17,6 @@ use std::fmt;
 
 use crate::kind::{Language, Value};
 use crate::mistake::Mistake;
-use crate::nearest::{did_you_mean, nearest};
 use crate::registry::{SETTINGS, Setting, Settings, find};
 
 /// The application's name in files and, as `YETT_APP`, in the environment: not a setting, because the command
@@ -84,6 +83,8 @@ pub(crate) struct Raw {
 pub(crate) struct Layers {
     given: Vec<Result<Raw, Mistake>>,
     app: Option<(String, Origin)>,
+    /// Whether there is a file that could not be read, and may name the application.
+    pub unread: bool,
 }
 
 impl Layers {
@@ -100,8 +101,8 @@ impl Layers {
         let found = find(name);
         if found.is_none() {
             let names = SETTINGS.iter().map(|setting| setting.name).chain([APP]);
-            let advice = did_you_mean(nearest(name, names));
-            self.wrong(Mistake::new(format!("{origin}: unknown setting '{name}'{advice}")));
+            let message = format!("{origin}: unknown setting '{name}'");
+            self.wrong(Mistake::unknown(message, name, names, |setting| setting.name.into()));
         }
         found
     }
