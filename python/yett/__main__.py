@@ -4,10 +4,19 @@ import sys
 
 from . import _core
 
+_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+
 
 def main() -> int:
     """Carry out the command line; the exit code (see docs/exit-codes.md)."""
-    arguments = sys.argv[1:]
+    try:
+        return _main(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before the signals are watched: a configuration or the application was being executed.
+        return _INTERRUPTED
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["migrate"]:
         # Before our own options are looked for: what follows belongs to another server.
         from .migrate import command as migrate
@@ -26,8 +35,12 @@ def main() -> int:
             return command.WRONG_USAGE
     invocation = _core.parse_command_line(arguments, (path, loaded.values) if path and loaded else None)
     if invocation.settings is None:
-        (sys.stderr if invocation.to_stderr else sys.stdout).write(invocation.text)
-        return invocation.code
+        from . import output
+
+        if invocation.to_stderr:
+            output.complain(invocation.text)
+            return invocation.code
+        return output.tell(invocation.text) or invocation.code
     for note in loaded.notes if loaded else ():
         _core.write_log("warning", note)
     from . import command

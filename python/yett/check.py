@@ -1,17 +1,15 @@
 """``yett check``: what can be known to be wrong before anything is served."""
 
-import sys
-
-from . import _core, server
+from . import _core, output, server
 from .threads import wait_for_threads
 
 _SPOKEN = {"asgi": "an ASGI", "wsgi": "a WSGI"}
 
 
-def check(target: str, settings: _core.Settings) -> None:
+def check(target: str, settings: _core.Settings) -> int:
     """Load the application as for serving it, without listening and without its start-up, and say that it is well.
 
-    Raises what `server.serve` raises before it listens.
+    The exit code. Raises what `server.serve` raises before it listens.
     """
     server.open_logs(settings)
     interface = server.load(target, settings).interface
@@ -19,7 +17,7 @@ def check(target: str, settings: _core.Settings) -> None:
         from .loops import new_loop
 
         new_loop(settings.loop).close()
-    sys.stdout.write(f"OK: {target} is {_SPOKEN[interface]} application; the settings are valid\n")
-    sys.stdout.flush()
+    code = output.tell(f"OK: {target} is {_SPOKEN[interface]} application; the settings are valid\n")
     # What the application has started while it was imported is not waited for.
     wait_for_threads(0)
+    return code

@@ -1,8 +1,6 @@
 """Carrying out a command, and telling a person what went wrong."""
 
-import sys
-
-from . import server
+from . import output, server
 from ._core import Invocation
 from .errors import LifespanError, TargetError
 from .hooks import HookError, Hooks
@@ -13,7 +11,6 @@ WRONG_USAGE = 2
 STARTUP_FAILED = 3
 NO_APPLICATION = 4
 CANNOT_LISTEN = 5
-INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
 
 def carry_out(invocation: Invocation, hooks: Hooks | None = None) -> int:
@@ -24,10 +21,9 @@ def carry_out(invocation: Invocation, hooks: Hooks | None = None) -> int:
             from .check import check  # which serving does without
 
             assert invocation.target is not None  # as for `run`
-            check(invocation.target, invocation.settings)
-        else:
-            target = "yett.demo:app" if invocation.command == "demo" else invocation.target
-            server.serve(target, invocation.settings, own_process=True, hooks=hooks)
+            return check(invocation.target, invocation.settings)
+        target = "yett.demo:app" if invocation.command == "demo" else invocation.target
+        server.serve(target, invocation.settings, own_process=True, hooks=hooks)
     except TargetError as error:
         return fail(NO_APPLICATION, error.message, error.hint, error.traceback)
     except LifespanError as error:
@@ -40,17 +36,14 @@ def carry_out(invocation: Invocation, hooks: Hooks | None = None) -> int:
         return fail(WRONG_USAGE, error.message, error.hint)
     except server.ListenError as error:
         return fail(CANNOT_LISTEN, error.message, error.hint)
-    except KeyboardInterrupt:
-        # Before the signals are watched: while the application was being imported.
-        return INTERRUPTED
     return OK
 
 
 def fail(code: int, message: str, hint: str | None = None, traceback: str | None = None) -> int:
     """Tell a person what went wrong, and what to do about it; the exit code again."""
-    if traceback:
-        sys.stderr.write(traceback.rstrip("\n") + "\n\n")
-    sys.stderr.write(f"yett: error: {message}\n")
+    text = traceback.rstrip("\n") + "\n\n" if traceback else ""
+    text += f"yett: error: {message}\n"
     if hint:
-        sys.stderr.write(f"       {hint}\n")
+        text += f"       {hint}\n"
+    output.complain(text)
     return code

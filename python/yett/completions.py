@@ -1,8 +1,8 @@
 """``yett completions bash|zsh|fish``: prints a script that `cargo xtask generate` has made."""
 
 import os
-import sys
 
+from . import output
 from .suggest import near
 
 SHELLS = ("bash", "zsh", "fish")
@@ -25,11 +25,11 @@ def main(arguments: list[str]) -> int:
     """Print the script of the shell that ``arguments`` name; the exit code."""
     match arguments:
         case ["-h" | "--help"]:
-            sys.stdout.write(_HELP)
+            return output.tell(_HELP)
         case [shell] if shell in SHELLS:
             path = os.path.join(os.path.dirname(__file__), "share", f"yett.{shell}")
             with open(path, encoding="utf-8") as file:
-                sys.stdout.write(file.read())
+                return output.tell(file.read())
         case []:
             return _wrong("no shell given")
         case [shell]:
@@ -37,11 +37,11 @@ def main(arguments: list[str]) -> int:
             return _wrong(f"unknown shell '{shell}'" + (f" (did you mean '{names[0]}'?)" if names else ""))
         case [_, extra, *_]:
             return _wrong(f"unexpected argument '{extra}'")
-    return 0
+    raise AssertionError(arguments)  # every list is one of these
 
 
 def _wrong(message: str) -> int:
-    sys.stderr.write(
+    output.complain(
         f"yett: error: {message}\n       write `yett completions` and one of {', '.join(SHELLS)}\n"
     )
     return _WRONG_USAGE

@@ -113,6 +113,35 @@ def test_check_says_what_is_wrong(folder, arguments, code, message):
     assert re.search(message, result.stderr)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "apps:asgi"],
+        ["config"],
+        ["--help"],
+        ["completions", "bash"],
+        ["migrate", "--help"],
+        ["migrate", "uvicorn", "apps:asgi"],
+    ],
+)
+def test_a_full_disk_is_told_without_a_traceback(folder, arguments):
+    result = run_yett(*arguments, cwd=folder, before=("sh", "-c", 'exec "$0" "$@" >/dev/full'))
+    assert result.returncode == 1
+    assert result.stderr == "yett: error: cannot write to standard output: No space left on device\n"
+
+
+def test_check_of_an_application_that_closes_standard_output(folder):
+    (folder / "closing.py").write_text("import sys\nsys.stdout.close()\nfrom apps import asgi\n")
+    result = run_yett("check", "closing:asgi", cwd=folder)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["config"], []])
+def test_a_variable_that_is_nearly_right_is_told_to_who_looks_for_it(folder, arguments):
+    result = run_yett(*arguments, cwd=folder, env={"YETT_AP": "apps:asgi"})
+    assert "the variable YETT_AP is not known (did you mean YETT_APP?)" in result.stderr
+
+
 def test_check_shows_where_the_import_failed(folder):
     (folder / "broken.py").write_text("value = 1\nvalue / 0\n")
     result = run_yett("check", "broken:app", cwd=folder)

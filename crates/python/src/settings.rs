@@ -160,15 +160,18 @@ pub fn parse_command_line(
         PyResult::Ok(FileValues { path, values: converted })
     });
     let outcome = yett_settings::parse(arguments, Sources::of_process(values.transpose()?));
+    if let Outcome::Run(invocation) = &outcome {
+        log::set_level(invocation.settings.log_level);
+    }
+    // Also to who asks for the settings, or is told what is wrong with them: a variable may be what is.
+    for line in yett_settings::environment_warnings(std::env::vars_os().map(|(name, _)| name)) {
+        log::warning(&line);
+    }
     Ok(match outcome {
         Outcome::Print { text, code, to_stderr } => {
             Invocation { command: "print", target: None, settings: None, text, to_stderr, code }
         }
         Outcome::Run(invocation) => {
-            log::set_level(invocation.settings.log_level);
-            for line in yett_settings::environment_warnings(std::env::vars_os().map(|(name, _)| name)) {
-                log::warning(&line);
-            }
             let (command, target) = match invocation.command {
                 Command::Run { target } => ("run", Some(target)),
                 Command::Check { target } => ("check", Some(target)),
