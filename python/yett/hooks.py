@@ -74,7 +74,7 @@ def must_succeed(name: str, hook: Callable[..., object], *arguments: Any) -> Non
     """Call a hook on the way up. Raises `HookError` for what it raises."""
     try:
         hook(*arguments)
-    except Exception as error:  # noqa: BLE001 - it is code of the user's
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is code of the user's
         raise HookError(f"the hook {name} failed: {summary(error)}", application_traceback(error)) from None
 
 
@@ -82,5 +82,5 @@ def may_fail(name: str, hook: Callable[..., object], *arguments: Any) -> None:
     """Call a hook. What it raises is logged, and nothing else."""
     try:
         hook(*arguments)
-    except Exception as error:  # noqa: BLE001 - it is code of the user's
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is code of the user's
         _core.write_log("error", f"the hook {name} failed\n{application_traceback(error).rstrip()}")

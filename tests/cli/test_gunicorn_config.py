@@ -252,6 +252,18 @@ def test_environment_folder_and_path(folder):
         ("    bind = 'no such host'", "gunicorn.conf.py:5: bind"),
         ("    when_ready = 'shop.no_such_hook'", "no_such_hook"),
         ("    raw_env = ['NOTHING']", "'NOTHING' is not NAME=value"),
+        ("    bind = 8000", "gunicorn.conf.py:5: bind = 8000: a string or a list of strings is needed"),
+        ("    bind = [':80', None]", "a string or a list of strings is needed"),
+        ("    forwarded_allow_ips = 5", "gunicorn.conf.py:5: forwarded_allow_ips = 5: a string or"),
+        ("    raw_env = lambda: []", "gunicorn.conf.py:5: def raw_env(…): a string or"),
+        ("    pythonpath = 5", "gunicorn.conf.py:5: pythonpath = 5: a string or"),
+        ("    secure_scheme_headers = 'x'", "gunicorn.conf.py:5: secure_scheme_headers = 'x': a dictionary"),
+        ("    graceful_timeout = float('inf')", "gunicorn.conf.py: graceful_timeout = inf: not a number of"),
+        ("    root_path = b'/x'", "gunicorn.conf.py:5: root_path = b'/x': a string or a number is needed"),
+        (
+            "    class E:\n        __repr__ = None\n    bind = E()",
+            "gunicorn.conf.py:7: bind = …: a string or",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used(folder, source, message):
@@ -260,6 +272,28 @@ def test_a_file_that_cannot_be_used(folder, source, message):
     assert result.returncode == WRONG_USAGE
     assert result.stderr.count("yett: error: ") == 1
     assert message in result.stderr
+    assert "/yett/" not in result.stderr  # no traceback of ours
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    (tmp_path / "gunicorn.conf.py").mkdir()
+    result = run_yett("shop", "--config", "gunicorn.conf.py", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (
+        WRONG_USAGE,
+        "yett: error: gunicorn.conf.py: Is a directory\n",
+    )
+
+
+def test_ctrl_c_while_the_file_runs(folder):
+    result = run_yett("shop", "--config", "gunicorn.conf.py", cwd=folder("    raise KeyboardInterrupt"))
+    assert (result.returncode, result.stderr) == (130, "")
+
+
+def test_a_hook_that_exits_has_failed(folder):
+    where = folder("    def on_starting(server): raise SystemExit(9)")
+    result = run_yett("shop", "--config", "gunicorn.conf.py", cwd=where)
+    assert result.returncode == STARTUP_FAILED
+    assert "yett: error: the hook on_starting failed: SystemExit: 9" in result.stderr
 
 
 def test_a_file_that_is_not_there(tmp_path):

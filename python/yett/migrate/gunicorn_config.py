@@ -18,6 +18,8 @@ _MODULE = "__config__"
 _MODES = ("umask", "control_socket_mode")
 # What would make Yett something else than what the file asks for: clients would speak TLS, or uwsgi, to it.
 _REFUSED = ("certfile", "keyfile")
+# Texts, or lists of them.
+_LISTS = ("bind", "raw_env", "pythonpath", "forwarded_allow_ips", "proxy_allow_ips")
 # What `load` does for the process.
 _PREPARED = ("chdir", "pythonpath", "raw_env")
 
@@ -50,9 +52,17 @@ def load(path: str) -> Loaded:
     configuration = read(path)
     given = configuration.given
     _refuse(configuration)
-    report = gunicorn.translate(given)
-    _prepare_process(given)
+    try:
+        report = gunicorn.translate(given)
+        _prepare_process(given)
+    except MigrateError as error:
+        # No line: the option is in the message, and is the only one of that text.
+        error.message = f"{path}: {error.message}"
+        raise
     values = [(name, carried.value, carried.sources[0].line) for name, carried in report.carried.items()]
+    for carried in report.carried.values():
+        if not isinstance(carried.value, (bool, int, float, str, list)):
+            raise _wrong(path, carried.sources[0], "a string or a number is needed")
     if report.app is not None:
         values.insert(0, ("app", report.app.value, report.app.sources[0].line))
     done = {*_PREPARED, *gunicorn_hooks.CALLED}
@@ -82,14 +92,33 @@ def read(location: str) -> Configuration:
     lines = _lines(path)
     known = equivalents.options(gunicorn.PEER)
     settings = [name for name in names if name in known]
-    return Configuration(
-        path, {name: _given(name, names[name], lines.get(name, lines.get("*", 0))) for name in settings}
-    )
+    given = {name: _given(name, names[name], lines.get(name, lines.get("*", 0))) for name in settings}
+    for name in _LISTS:
+        if name in given and not _is_list(given[name].value):
+            raise _wrong(path, given[name], "a string or a list of strings is needed")
+    if "secure_scheme_headers" in given and not isinstance(given["secure_scheme_headers"].value, dict):
+        raise _wrong(path, given["secure_scheme_headers"], "a dictionary is needed")
+    return Configuration(path, given)
+
+
+def _is_list(value: Any) -> bool:
+    several = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+    return value is None or isinstance(value, str) or several
+
+
+def _wrong(path: str, option: Given, needed: str) -> MigrateError:
+    place = f"{path}:{option.line}" if option.line else path
+    return MigrateError(f"{place}: {option.text}: {needed}")
 
 
 def _execute(path: str) -> dict[str, Any]:
-    if not os.path.exists(path):
-        raise MigrateError(f"{path}: no such file")
+    try:
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError:
+        raise MigrateError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise MigrateError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     loader = importlib.machinery.SourceFileLoader(_MODULE, path)
     spec = importlib.util.spec_from_file_location(_MODULE, path, loader=loader)
     assert spec is not None  # there is a loader
@@ -127,7 +156,10 @@ def _given(name: str, value: Any, line: int) -> Given:
     elif name in _MODES and isinstance(value, int):
         text = f"{name} = {value:#o}"
     else:
-        text = f"{name} = {shown(name, value)!r}"
+        try:
+            text = f"{name} = {shown(name, value)!r}"
+        except Exception:  # noqa: BLE001 - it is code of the user's
+            text = f"{name} = …"
     return Given(name, value, text, line)
 
 

@@ -12,17 +12,17 @@ def whole(given: Given) -> int:
     """A whole number, which may be written as text. Raises `MigrateError`."""
     try:
         return int(given.value, 0) if isinstance(given.value, str) else int(given.value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise MigrateError(f"{given.text}: not a whole number") from None
 
 
 def seconds(given: Given) -> str:
     """Seconds as a duration: ``30s``. Raises `MigrateError`."""
     try:
-        number = float(given.value)
-    except (TypeError, ValueError):
+        milliseconds = float(given.value) * 1000
+        return f"{int(milliseconds / 1000)}s" if milliseconds % 1000 == 0 else f"{round(milliseconds)}ms"
+    except (TypeError, ValueError, OverflowError):
         raise MigrateError(f"{given.text}: not a number of seconds") from None
-    return f"{number:g}s" if number == int(number) else f"{round(number * 1000)}ms"
 
 
 def milliseconds(number: int) -> str:
