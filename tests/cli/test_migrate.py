@@ -74,6 +74,7 @@ def test_help(tmp_path):
         result = migrate(option, cwd=tmp_path)
         assert (result.returncode, result.stderr) == (0, "")
         assert "yett migrate [-o FILE] [--force] gunicorn.conf.py" in result.stdout
+    assert migrate("gunicorn", "--help", cwd=tmp_path).stdout == result.stdout
     assert "yett migrate" in run_python("-m", "yett", "-h", cwd=tmp_path).stdout
 
 
@@ -99,6 +100,8 @@ def test_help(tmp_path):
             "uvicorn has no option --prot\n       did you mean '--port'",
         ),
         (["uvicorn", "app:app", "--port", "http"], "--port http: not a whole number"),
+        (["gunicorn -b 'x"], "No closing quotation"),
+        (["-o", "", "uvicorn", "app:app"], "cannot write a file without a name"),
         (["granian", "app:app", "--threads", "2"], "granian has no option --threads"),
         (["granian", "app:app", "--workers-kill-timeout", "soon"], "soon: not a duration"),
     ],
@@ -109,6 +112,37 @@ def test_wrong_usage(tmp_path, arguments, message):
     assert result.stderr.startswith("yett migrate: error: ")
     assert "Traceback" not in result.stderr
     assert message in result.stderr
+
+
+def test_a_command_line_as_it_stands_in_a_unit_file(tmp_path):
+    """In quotes, by the interpreter, or both."""
+    expected = migrate("gunicorn", "-b", ":80", "-n", "a b", "app:app", cwd=tmp_path)
+    assert expected.returncode == 0
+    for arguments in (
+        ["gunicorn -b :80 -n 'a b' app:app"],
+        ["/venv/bin/python3 -m gunicorn -b :80 -n 'a b' app:app"],
+        ["python", "-m", "gunicorn", "-b", ":80", "-n", "a b", "app:app"],
+    ):
+        assert migrate(*arguments, cwd=tmp_path).stdout == expected.stdout, arguments
+    result = migrate("gunicorn", "app:app", cwd=tmp_path, env={"GUNICORN_CMD_ARGS": "-b 'x"})
+    assert (result.returncode, result.stderr) == (
+        WRONG_USAGE,
+        "yett migrate: error: GUNICORN_CMD_ARGS: No closing quotation\n",
+    )
+
+
+def test_one_value_of_uwsgi_that_cannot_be_read_leaves_the_others(tmp_path):
+    (tmp_path / "uwsgi.ini").write_text(
+        "\ufeff[uwsgi]\r\nmodule = app\r\nprocesses = %k\r\nthreads = %x\r\nsocket-timeout = 1.5\r\n"
+        "mount = /shop=app\r\nhttp = :80\r\n",
+        encoding="utf-8",
+    )
+    result = migrate("uwsgi.ini", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert tomllib.loads(result.stdout) == {"app": "app:application", "bind": [":80"]}
+    assert "It is not understood: threads = %x: not a whole number." in result.stdout
+    assert "%k: not a whole number" not in result.stdout
+    assert "Requests outside the mount point" not in result.stdout  # which was not carried over
 
 
 def test_a_configuration_that_raises(tmp_path):

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _core, suggest
+from .. import _core, output, suggest
 from . import document, granian, gunicorn, gunicorn_config, gunicorn_line, uvicorn, uwsgi
 from .report import MigrateError, Note, Report
 
@@ -49,27 +50,26 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _run(list(arguments))
     except MigrateError as error:
-        if error.traceback:
-            sys.stderr.write(error.traceback.rstrip("\n") + "\n\n")
-        sys.stderr.write(f"yett migrate: error: {error.message}\n")
+        text = error.traceback.rstrip("\n") + "\n\n" if error.traceback else ""
+        text += f"yett migrate: error: {error.message}\n"
         if error.hint:
-            sys.stderr.write(f"       {error.hint}\n")
+            text += f"       {error.hint}\n"
+        output.complain(text)
         return WRONG_USAGE
 
 
 def _run(arguments: list[str]) -> int:
-    output, force = None, False
+    path, force = None, False
     # Options of ours stand before the source: what follows it is another server's.
     while arguments and arguments[0].startswith("-"):
         option = arguments.pop(0)
         name, equals, value = option.partition("=")
         if option in ("-h", "--help"):
-            sys.stdout.write(HELP)
-            return OK
+            return output.tell(HELP)
         if option in ("-f", "--force"):
             force = True
         elif name in ("-o", "--output") and (equals or arguments):
-            output = value if equals else arguments.pop(0)
+            path = value if equals else arguments.pop(0)
         elif name in ("-o", "--output"):
             raise MigrateError(f"{name} needs a file", _SEE_HELP)
         else:
@@ -79,12 +79,26 @@ def _run(arguments: list[str]) -> int:
             )
     if not arguments:
         raise MigrateError("nothing to migrate", _SEE_HELP)
+    if arguments[1:] == ["--help"]:
+        return output.tell(HELP)
+    arguments = _command_line(arguments)
     # A configuration that prints something does not print it into the result.
     with contextlib.redirect_stdout(sys.stderr):
         report = _migrate(arguments)
     command = f"yett migrate {arguments[0]}" + (" …" if arguments[1:] else "")
-    _write(checked(report, command), output, force)
-    return OK
+    return _write(checked(report, command), path, force)
+
+
+def _command_line(arguments: list[str]) -> list[str]:
+    """The words that a shell makes of a command line in quotes, without the interpreter before a module."""
+    if len(arguments) == 1 and " " in arguments[0] and not os.path.exists(arguments[0]):
+        try:
+            arguments = shlex.split(arguments[0])
+        except ValueError as error:
+            raise MigrateError(f"{arguments[0]!r} is no command line: {error}") from None
+    if len(arguments) > 2 and os.path.basename(arguments[0]).startswith("python") and arguments[1] == "-m":
+        return arguments[2:]
+    return arguments or [""]
 
 
 def _migrate(arguments: list[str]) -> Report:
@@ -149,16 +163,16 @@ def _refusal(name: str, value: Any) -> str | None:
     return None
 
 
-def _write(text: str, output: str | None, force: bool) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
+def _write(text: str, path: str | None, force: bool) -> int:
+    if path is None:
+        return output.tell(text)
     try:
-        with open(output, "w" if force else "x", encoding="utf-8") as file:
+        with open(path, "w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise MigrateError(
-            f"{output} is there already", "name another file, or add --force to replace it"
+            f"{path} is there already", "name another file, or add --force to replace it"
         ) from None
     except OSError as error:
-        raise MigrateError(f"cannot write {output}: {error.strerror}") from None
+        raise MigrateError(f"cannot write {path or 'a file without a name'}: {error.strerror}") from None
+    return OK

@@ -146,7 +146,10 @@ def migrate(arguments: Sequence[str]) -> Report:
 
 
 def _variable(options: OptionParser) -> dict[str, Given]:
-    words = shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    try:
+        words = shlex.split(os.environ.get("GUNICORN_CMD_ARGS", ""))
+    except ValueError as error:
+        raise MigrateError(f"GUNICORN_CMD_ARGS: {error}") from None
     return {
         name: Given(name, given.value, f"GUNICORN_CMD_ARGS: {given.text}")
         for name, given in options.parse(words)[1].items()

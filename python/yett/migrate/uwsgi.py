@@ -58,7 +58,11 @@ def migrate(path: str) -> Report:
     _application(given, report)
     for option in options:
         if not any(f"%({option.name})" in other.text.replace("_", "-") for other in options):
-            _one(option, report)  # the others are names for use in the file
+            try:
+                _one(option, report)  # the others are names for use in the file
+            except MigrateError as error:
+                # One value that nobody can read, often a variable of uWSGI's, is no reason to say nothing of the rest.
+                report.lack(option, f"It is not understood: {error.message}.")
     _remark_on_differences(given, report)
     return report
 
@@ -66,7 +70,7 @@ def migrate(path: str) -> Report:
 def read(path: str) -> list[Given]:
     """The options of the section ``[uwsgi]``, in their order, repeated ones as often. Raises `MigrateError`."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
             lines = file.read().splitlines()
     except OSError as error:
         raise MigrateError(f"{path}: {error.strerror}") from None
@@ -106,11 +110,12 @@ def _expand(value: str, path: str, known: dict[str, str]) -> str:
         "s": os.path.basename(full),
         "c": os.path.basename(os.path.dirname(full)),
         "h": socket.gethostname(),
+        "k": str(os.cpu_count() or 1),
         "%": "%",
     }
     value = re.sub(r"\$\((\w+)\)", lambda match: os.environ.get(match[1], match[0]), value)
     value = re.sub(r"%\(([^)]+)\)", lambda match: known.get(match[1].replace("_", "-"), match[0]), value)
-    return re.sub(r"%([dnpsch%])(?![\w(])", lambda match: magic[match[1]], value)
+    return re.sub(r"%([dnpschk%])(?![\w(])", lambda match: magic[match[1]], value)
 
 
 def _application(given: dict[str, Given], report: Report) -> None:
@@ -226,5 +231,5 @@ def _remark_on_differences(given: dict[str, Given], report: Report) -> None:
         )
     if not {"disable-logging", "req-logger"} & set(given):
         report.remark('uWSGI logs every request by default; Yett does with access_log = "-".')
-    if "mount" in given:
+    if "root_path" in report.carried:
         report.remark("Requests outside the mount point reach the application as well.", given["mount"])
