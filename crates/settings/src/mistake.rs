@@ -8,6 +8,11 @@ use crate::registry::Setting;
 /// What most mistakes are followed by.
 const SEE_HELP: &str = "`yett --help` lists every option";
 
+/// More than so many are not told: the file is then of another kind altogether.
+const MOST_TOLD: usize = 40;
+/// What is repeated of a mistyped word or a value, and what is said of it, in characters.
+const LONGEST_MESSAGE: usize = 500;
+
 /// Something to put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
@@ -48,14 +53,29 @@ impl Mistake {
 
 /// All of them, a line for each, and then what to do.
 pub(crate) fn told(mistakes: &[Mistake]) -> Outcome {
+    let told = mistakes.get(..MOST_TOLD).unwrap_or(mistakes);
     let mut text: String =
-        mistakes.iter().map(|mistake| format!("yett: error: {}\n", mistake.message)).collect();
+        told.iter().map(|mistake| format!("yett: error: {}\n", shortened(&mistake.message))).collect();
+    if told.len() < mistakes.len() {
+        text += &format!("yett: error: … and {} more\n", mistakes.len() - told.len());
+    }
     let mut hints: Vec<&str> = Vec::new();
-    for Mistake { hint, .. } in mistakes {
+    for Mistake { hint, .. } in told {
         if !hints.contains(&hint.as_str()) {
             hints.push(hint);
         }
     }
     text.extend(hints.iter().map(|hint| format!("       {hint}\n")));
     Outcome::Print { text, code: exit_code::USAGE, to_stderr: true }
+}
+
+/// Its beginning and its end, which says what is wrong, if it is too long.
+fn shortened(message: &str) -> String {
+    let characters: Vec<char> = message.chars().collect();
+    if characters.len() <= LONGEST_MESSAGE {
+        return message.to_owned();
+    }
+    let (begin, end) = characters.split_at(LONGEST_MESSAGE / 2);
+    let end = end.get(end.len() - LONGEST_MESSAGE / 2..).unwrap_or_default();
+    begin.iter().chain(&['…']).chain(end).collect()
 }

@@ -3,9 +3,12 @@
 /// The candidate with the fewest slips (letters added, left out, exchanged or swapped), if it is near enough:
 /// at most one slip in three letters, so that a wholly different word gets no misleading advice.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    let allowed = (length / 3).max(1);
     candidates
         .into_iter()
+        // At least as many slips as one is longer than the other: a whole file as a word is not compared.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (slips(word, candidate), candidate))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)

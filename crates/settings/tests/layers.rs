@@ -255,6 +255,18 @@ fn who_names_the_application_in_a_file_that_cannot_be_read_has_named_it() {
 }
 
 #[test]
+fn a_file_of_another_kind_does_not_fill_the_screen() {
+    let mistakes = world().file("yett.toml", "This is no TOML.\n".repeat(1000)).mistakes(&["app"]);
+    assert_eq!(mistakes.len(), 41);
+    assert!(mistakes[39].starts_with("yett.toml:40: ") && mistakes[40] == "… and 960 more", "{mistakes:?}");
+    let long = "x".repeat(100_000);
+    let mistakes = world().variable("YETT_LOOP", &long).mistakes(&["app", &format!("--{long}")]);
+    assert!(mistakes[0].starts_with("unknown option '--xxx"), "{mistakes:?}");
+    assert!(mistakes[1].ends_with("xxx: not one of auto, asyncio, uvloop"), "{mistakes:?}");
+    assert!(mistakes.iter().all(|mistake| mistake.chars().count() == 501));
+}
+
+#[test]
 fn wrong_toml_is_told_with_its_lines() {
     let mistakes = world().file("yett.toml", "backlog = 1\nthreads = \n\nbind = [\"a\"\n").mistakes(&["app"]);
     assert!(mistakes.iter().all(|line| line.contains(": not valid TOML: ")), "{mistakes:?}");
