@@ -302,6 +302,13 @@ def test_a_file_that_is_not_there(tmp_path):
     assert "gunicorn.conf.py: no such file" in result.stderr
 
 
+def test_the_variable_with_gunicorns_options_is_told_of(folder):
+    where = folder("    wsgi_app = 'shop'")
+    result = run_yett("check", "-c", "gunicorn.conf.py", cwd=where, env={"GUNICORN_CMD_ARGS": "-b :1"})
+    assert result.returncode == 0
+    assert "WARNING: GUNICORN_CMD_ARGS is left alone" in result.stderr
+
+
 def test_what_gunicorn_takes_from_the_environment(folder):
     where = folder("    wsgi_app = 'shop'")
     found = effective(where, env={"PORT": "5000", "FORWARDED_ALLOW_IPS": "10.0.0.1"})["settings"]

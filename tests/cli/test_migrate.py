@@ -100,6 +100,7 @@ def test_help(tmp_path):
             "uvicorn has no option --prot\n       did you mean '--port'",
         ),
         (["uvicorn", "app:app", "--port", "http"], "--port http: not a whole number"),
+        (["uwsgi", "--http", ":80", "--module", "app"], "an .ini file is read, not a command line"),
         (["gunicorn -b 'x"], "No closing quotation"),
         (["-o", "", "uvicorn", "app:app"], "cannot write a file without a name"),
         (["granian", "app:app", "--threads", "2"], "granian has no option --threads"),

@@ -109,6 +109,11 @@ def _migrate(arguments: list[str]) -> Report:
     if server == "uwsgi" and rest:
         source, *rest = [word for word in rest if word not in ("--ini", "-i")] or [server]
         source = source.removeprefix("--ini=")
+        if source.startswith("-"):
+            raise MigrateError(
+                "of uWSGI an .ini file is read, not a command line",
+                "write one: [uwsgi], and below it `http = :80` for `--http :80`",
+            )
     read = _reader(source)
     if rest:
         _only_one(source, rest)

@@ -72,6 +72,10 @@ def load(path: str) -> Loaded:
         if note.given is not None and note.given.name not in done
     ]
     notes += [note.text for note in report.remarks if note.text == gunicorn_application.ONE_AT_A_TIME]
+    if os.environ.get("GUNICORN_CMD_ARGS"):
+        notes.append(
+            "GUNICORN_CMD_ARGS is left alone; `yett migrate gunicorn` says what its options are here"
+        )
     return Loaded(values, notes, gunicorn_hooks.GunicornHooks(given))
 
 
