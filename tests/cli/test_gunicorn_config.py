@@ -1,6 +1,7 @@
 """`yett --config gunicorn.conf.py`: a file of Gunicorn's as it is, with its server hooks."""
 
 import json
+import os
 import signal
 import textwrap
 
@@ -273,6 +274,21 @@ def test_a_file_that_cannot_be_used(folder, source, message):
     assert result.stderr.count("yett: error: ") == 1
     assert message in result.stderr
     assert "/yett/" not in result.stderr  # no traceback of ours
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
+@pytest.mark.parametrize("name", ["user", "group"])
+def test_privileges_that_are_not_dropped(folder, name):
+    where = folder(f"    {name} = 'nobody'")
+    result = run_yett("check", "shop", "-c", "gunicorn.conf.py", cwd=where)
+    assert result.returncode == WRONG_USAGE
+    assert f"gunicorn.conf.py:5: {name} cannot be done without" in result.stderr
+    assert "`User=`" in result.stderr
+    for same in ("'root'", "0", "None"):
+        where = folder(f"    {name} = {same}")
+        assert run_yett("check", "shop:application", "-c", "gunicorn.conf.py", cwd=where).returncode == 0, (
+            same
+        )
 
 
 def test_a_folder_is_no_configuration(tmp_path):
