@@ -79,6 +79,9 @@ impl FromStr for Bind {
                 _ => Err("the descriptor is not a number; write it like fd://3".into()),
             };
         }
+        if text.strip_prefix("fd:").is_some_and(is_digits) {
+            return Err(format!("a descriptor is written like fd://{}", text.trim_start_matches("fd:")));
+        }
         if text.contains("://") {
             return Err("this is a URL; write host:port, unix:/path or fd://3".into());
         }
@@ -138,7 +141,10 @@ fn tcp(text: &str) -> Result<Bind, String> {
     }
     let (host, port) = match text.split_once(':') {
         Some((_, port)) if port.contains(':') => {
-            return Err(format!("an IPv6 address stands in brackets: [{text}]:8000"));
+            return Err(match text.parse::<Ipv6Addr>() {
+                Ok(_) => format!("an IPv6 address stands in brackets: [{text}]:8000"),
+                Err(_) => "more than one colon; write host:port, or [v6]:port".into(),
+            });
         }
         Some(("", port)) => ("0.0.0.0", parse_port(port)?),
         Some((host, port)) => (host, parse_port(port)?),
@@ -239,6 +245,8 @@ mod tests {
             ("my host:80", "not a host name"),
             ("höst:80", "not a host name"),
             ("::1", "in brackets: [::1]:8000"),
+            ("0.0.0.0:80:80", "more than one colon; write host:port"),
+            ("fd:3", "like fd://3"),
             ("[::1", "closing bracket"),
             ("[::1]80", "a colon and the port"),
             ("[::g]:80", "'::g' is not an IPv6 address"),

@@ -144,8 +144,10 @@ impl Kind {
                 field.set(settings, value);
             }
             Self::Choice { words, store, .. } => {
-                if !store(settings, text) {
-                    let advice = did_you_mean(nearest(text, words.iter().copied()));
+                // Every word is in lower case; LOG_LEVEL=INFO is what environment files have.
+                let word = text.to_ascii_lowercase();
+                if !store(settings, &word) {
+                    let advice = did_you_mean(nearest(&word, words.iter().copied()));
                     return Err(format!("not one of {}{advice}", words.join(", ")));
                 }
             }

@@ -81,7 +81,10 @@ fn addresses() {
 #[test]
 fn words() {
     refused("loop", "uvlop", "loop=\"uvlop\": not one of auto, asyncio, uvloop (did you mean 'uvloop'?)");
-    refused("log_level", "INFO2", "log_level=\"INFO2\": not one of error, warning, info, debug");
+    let wrong = "log_level=\"INFO2\": not one of error, warning, info, debug (did you mean 'info'?)";
+    refused("log_level", "INFO2", wrong);
+    assert_eq!(set("log_level", "DEBUG").unwrap(), set("log_level", "debug").unwrap());
+    assert_eq!(set("interface", "Wsgi").unwrap(), set("interface", "wsgi").unwrap());
 }
 
 #[test]

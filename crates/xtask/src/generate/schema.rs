@@ -54,7 +54,11 @@ fn property(setting: &Setting) -> Value {
 fn values(kind: &Kind) -> Value {
     match kind {
         Kind::Bool(..) => any([json!({"type": "boolean"}), switch()]),
-        Kind::Choice { words, .. } => json!({"type": "string", "enum": words}),
+        // The words, for editors to offer, and their capitals.
+        Kind::Choice { words, .. } => any([
+            json!({"type": "string", "enum": words}),
+            json!({"type": "string", "pattern": format!("^({})$", patterns(words))}),
+        ]),
         Kind::Text(..) => json!({"type": "string"}),
         Kind::Count(_, allowed) => any([
             json!({"type": "integer", "minimum": allowed.start(), "maximum": allowed.end()}),
@@ -93,6 +97,17 @@ fn values(kind: &Kind) -> Value {
             json!({"type": "string"}),
         ]),
     }
+}
+
+fn patterns(words: &[&str]) -> String {
+    words.iter().map(|word| any_case(word)).collect::<Vec<_>>().join("|")
+}
+
+/// The pattern of a word of letters and digits, in capitals or not.
+fn any_case(word: &str) -> String {
+    let either =
+        |c: char| if c.is_ascii_lowercase() { format!("[{c}{}]", c.to_ascii_uppercase()) } else { c.into() };
+    word.chars().map(either).collect()
 }
 
 fn any(forms: impl IntoIterator<Item = Value>) -> Value {
@@ -152,6 +167,6 @@ mod tests {
         }
         assert_eq!(properties["backlog"]["default"], 2048);
         assert_eq!(properties["server_header"]["default"], true);
-        assert_eq!(properties["loop"]["enum"], json!(["auto", "asyncio", "uvloop"]));
+        assert_eq!(properties["loop"]["anyOf"][0]["enum"], json!(["auto", "asyncio", "uvloop"]));
     }
 }
