@@ -114,7 +114,8 @@ def test_lifespan_state(server):
 
 def test_a_body_that_is_not_read(server):
     with Client(server.port) as client:
-        assert client.request("POST", "/unread", body=b"x" * 300_000).body == b"unread"
+        # Below what is thrown away of a body to keep its connection (256 KiB), however little of it has come by then.
+        assert client.request("POST", "/unread", body=b"x" * 200_000).body == b"unread"
         assert client.get("/hello").body == b"hello"
     assert report_of(server) == ([], 2)
 
