@@ -6,15 +6,30 @@
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use yett_logs::writer::{self, Reopening};
+
+use crate::ffi::Disposition;
+
+/// What the system does at each signal once signal-hook has it.
+static INSTALLED: Mutex<Vec<(i32, Disposition)>> = Mutex::new(Vec::new());
+
+/// Has signal-hook called for `signal`, for which something is registered. It sets its handler the first time only, and
+/// since then Python's may have been put back.
+fn install(signal: i32) -> std::io::Result<()> {
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, disposition)) = installed.iter().find(|(known, _)| *known == signal) {
+        return disposition.set(signal);
+    }
+    installed.push((signal, Disposition::of(signal)?));
+    Ok(())
+}
 
 /// Watches SIGINT and SIGTERM while it lives, and has SIGUSR1 reopen the logs.
 #[pyclass(frozen, module = "yett._core")]
@@ -46,6 +61,9 @@ impl StopSignals {
             registered.push(signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?);
         }
         let reopening = writer::reopen_on(SIGUSR1)?;
+        for signal in [SIGINT, SIGTERM, SIGUSR1] {
+            install(signal)?;
+        }
         Ok(Self {
             reader: Mutex::new(reader),
             registered: Mutex::new(registered),

@@ -1,8 +1,9 @@
 //! The C API where pyo3 has no safe way, or none that is fast enough. The only folder of this crate with `unsafe`.
 //!
 //! `ready` holds the awaitable that is finished already, `fastcall` functions with several parameters, `text` native
-//! strings.
+//! strings, `disposition` what is done at signals.
 
+mod disposition;
 mod fastcall;
 mod ready;
 mod text;
@@ -17,6 +18,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
+pub use disposition::Disposition;
 pub(crate) use fastcall::builtin_fast;
 pub use fastcall::call_fast;
 pub use ready::{Ready, throw};

@@ -1,0 +1,37 @@
+//! What the system does when a signal comes: read, and put back later.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// What is done at one signal.
+#[derive(Clone, Copy)]
+pub struct Disposition(libc::sigaction);
+
+impl Disposition {
+    /// The one of `signal`.
+    ///
+    /// # Errors
+    /// There is no such signal.
+    pub fn of(signal: i32) -> io::Result<Self> {
+        let mut now = MaybeUninit::uninit();
+        // SAFETY: without a new action nothing is changed, and the old one is written to memory of its size.
+        let result = unsafe { libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) };
+        if result == 0 {
+            // SAFETY: the call has succeeded, and so has written it.
+            Ok(Self(unsafe { now.assume_init() }))
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// Has it done at `signal`, of which it was read.
+    ///
+    /// # Errors
+    /// It is a signal of which that cannot be decided.
+    pub fn set(&self, signal: i32) -> io::Result<()> {
+        // SAFETY: the action comes from the system, and its handler is code of this process, which is never unloaded.
+        let result = unsafe { libc::sigaction(signal, &raw const self.0, ptr::null_mut()) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
