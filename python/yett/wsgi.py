@@ -54,3 +54,4 @@ def serving(
         if busy := join_all(threads, LAST_WORDS_SECONDS):
             names = ", ".join(thread.name for thread in busy)
             _core.write_log("warning", f"still in the application after the graceful timeout: {names}")
+        server.close()

@@ -143,3 +143,42 @@ def test_a_pipeline_has_a_line_for_each(start):
     assert {line["bytes_in"] for line in seen[:10]} == {len(b"GET /0 HTTP/1.1\r\nHost: x\r\n\r\n")}
     assert len({line["bytes_out"] for line in seen}) == 1
     lines.nothing_more(server)
+
+
+def test_a_response_that_is_not_taken_when_the_server_ends(start):
+    """Also when the application is done with it, and no thread has it any more."""
+    server = start(*JSON, "--graceful-timeout", "1s", "--response-spool", "100MiB")
+    lines = Lines(server)
+    with Client(server.port, receive_buffer=4096) as client:
+        client.begin("GET", "/large")
+        assert client.head()
+        assert server.stop() == 0
+    assert outcome(lines.object()) == ("failed", 200, "The server stops.")
+    lines.nothing_more(server)
+
+
+def test_an_application_that_ignores_that_the_server_ends(serve):
+    """The client was there until the end: it has not left."""
+    source = """
+        import asyncio
+
+        async def app(scope, receive, send):
+            print("waiting", flush=True)
+            while True:
+                try:
+                    await asyncio.sleep(1000)
+                except asyncio.CancelledError:
+                    if stopped:
+                        raise
+                    stopped.append(1)
+
+        stopped = []
+    """
+    server = serve(source, "--access-log", "log", "--lifespan", "off", "--graceful-timeout", "200ms", *JSON)
+    lines = Lines(server)
+    with Client(server.port) as client:
+        client.begin("GET", "/")
+        server.wait_for("waiting")
+        assert server.stop() == 0
+    assert outcome(lines.object()) == ("failed", 499, "The server stops.")
+    lines.nothing_more(server)

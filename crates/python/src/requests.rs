@@ -14,6 +14,9 @@ use crate::ffi;
 /// The key of the id in `environ` and scope.
 const REQUEST_ID: &str = "yett.request_id";
 
+/// Why a request was not finished.
+pub const SERVER_STOPS: &str = "The server stops.";
+
 /// Who is at the other end, for a record.
 pub fn client(peer: Peer) -> Client {
     match peer {
@@ -58,6 +61,14 @@ pub fn write_delivered(log: &AccessLog, record: &mut Record, connection: &Connec
     }
     record.conclude(Outcome::Answered, CLIENT_GONE, "");
     log.write(record);
+}
+
+/// Writes the line of a request that is not finished when the server ends.
+pub fn write_unfinished(log: &AccessLog, mut record: Box<Record>, connection: &Connection) {
+    if !is_lost(connection) {
+        record.conclude(Outcome::Failed, CLIENT_GONE, SERVER_STOPS);
+    }
+    write_delivered(log, &mut record, connection);
 }
 
 /// Notes why the client has not got all.

@@ -249,7 +249,9 @@ impl Driver {
             return Ok(());
         }
         if inner.cancelled.get() && error.is_instance_of::<CancelledError>(py) {
-            self.with_record(inner, |record, _| record.conclude(Outcome::Failed, 500, "The server stops."));
+            self.with_record(inner, |record, _| {
+                record.conclude(Outcome::Failed, 500, requests::SERVER_STOPS);
+            });
             return self.give_up(py, inner);
         }
         log::exception(py, Some(self.describe(py, inner)), "exception in the application", error);
@@ -335,6 +337,17 @@ impl Driver {
         let tokens = self.slots.borrow().tokens();
         let mut result = Ok(());
         for token in tokens {
+            // Whoever was not answered by now was not left by the client, but by the server.
+            if let Some(exchange) = self.exchange_of(py, token) {
+                self.with_record(exchange.get().inner()?, |record, _| {
+                    record.conclude(Outcome::Failed, CLIENT_GONE, requests::SERVER_STOPS);
+                });
+            }
+            if let Some(record) =
+                self.slots.borrow_mut().get_mut(token).and_then(|slot| slot.undelivered.as_mut())
+            {
+                record.conclude(Outcome::Failed, CLIENT_GONE, requests::SERVER_STOPS);
+            }
             result = result.and(self.close(py, token));
         }
         result

@@ -8,16 +8,16 @@ use pyo3::prelude::*;
 use yett_logs::RequestId;
 use yett_net::acceptor::{Acceptor, RESUME_ACCEPTING};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
-use yett_net::crew::{Crew, News, Shared};
+use yett_net::crew::{Claim, Crew, News, Shared};
 use yett_net::listener::NewConnection;
 use yett_net::timer::Deadlines;
 use yett_net::{Address, Connection, Token, clock};
 
 use super::client::Client;
 use super::forked;
-use crate::log;
 use crate::options::Options;
 use crate::proxies::Forwarding;
+use crate::{log, requests};
 
 /// Timer entries of connections that have gone are forgotten when there are so many more than connections.
 const SPARE_ENTRIES: usize = 4096;
@@ -298,6 +298,20 @@ impl Engine {
             log::error(&format!("cannot set the alarm: {error}"));
         }
         log::notices(&self.acceptor().close(self.crew.reactor()));
+    }
+
+    /// Writes the lines of those who are left: bodies that have not arrived, responses that nobody has taken.
+    pub fn log_unfinished(&self) {
+        let Some(log) = &self.options.access_log else { return };
+        for token in self.clients.tokens() {
+            // Those that a thread still has are not ours.
+            let Claim::Owned(mut client) = self.clients.claim(token, News::DRAIN) else { continue };
+            for record in [client.undelivered.take(), client.record.take()].into_iter().flatten() {
+                requests::write_unfinished(log, record, &client.connection);
+            }
+            drop(client);
+            self.clients.close(token);
+        }
     }
 
     fn deadlines(&self) -> MutexGuard<'_, Deadlines> {

@@ -108,6 +108,11 @@ impl WsgiServer {
         py.detach(|| self.engine.stop());
     }
 
+    /// To be called when the threads have ended: what is not finished is told in the access log.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.engine.log_unfinished());
+    }
+
     /// Open connections, idle ones included.
     #[getter]
     fn connections(&self) -> usize {
