@@ -132,7 +132,7 @@ impl Log {
             // The writer says so, the first time.
             let first = queue.dropped == 1;
             drop(queue);
-            if first {
+            if first || self.process.is_refused() {
                 self.process.wake();
             }
             return;
@@ -144,7 +144,7 @@ impl Log {
         }
         drop(queue);
         let enough = waiting < GROUP && waiting + lines.len() >= GROUP;
-        if waiting == 0 || enough {
+        if waiting == 0 || enough || self.process.is_refused() {
             self.process.wake();
         }
     }

@@ -209,13 +209,14 @@ impl Record {
                 _ => {}
             }
             // The first of several counts, as in `environ`.
-            let wanted = needs.request_headers.iter().position(|wanted| is(wanted.as_bytes()));
-            if let Some(place) = wanted
-                && self.request_headers.get(place).is_some_and(|span| span.end == 0)
-            {
-                let span = self.copy(value);
-                if let Some(field) = self.request_headers.get_mut(place) {
-                    *field = span;
+            // A format may show it more than once.
+            for (place, wanted) in needs.request_headers.iter().enumerate() {
+                if is(wanted.as_bytes()) && self.request_headers.get(place).is_some_and(|span| span.end == 0)
+                {
+                    let span = self.copy(value);
+                    if let Some(field) = self.request_headers.get_mut(place) {
+                        *field = span;
+                    }
                 }
             }
         }
@@ -257,14 +258,12 @@ impl Record {
         if needs.wants_response_headers() {
             self.response_headers = vec![Span::default(); needs.response_headers.len()];
             for (name, value) in fields {
-                let wanted = needs
-                    .response_headers
-                    .iter()
-                    .position(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
-                if let Some(place) = wanted {
-                    let span = self.copy(value);
-                    if let Some(field) = self.response_headers.get_mut(place) {
-                        *field = span;
+                for (place, wanted) in needs.response_headers.iter().enumerate() {
+                    if name.eq_ignore_ascii_case(wanted.as_bytes()) {
+                        let span = self.copy(value);
+                        if let Some(field) = self.response_headers.get_mut(place) {
+                            *field = span;
+                        }
                     }
                 }
             }

@@ -72,6 +72,8 @@ pub(crate) struct Sink {
     lost: u64,
     /// When the first line of the next group was seen.
     pub since: Option<Instant>,
+    /// The file is to be opened anew, once no batch is under way.
+    pub reopens: bool,
 }
 
 enum Out {
@@ -144,6 +146,7 @@ impl Sink {
             locking: None,
             lost: 0,
             since: None,
+            reopens: false,
         })
     }
 
@@ -167,6 +170,7 @@ impl Sink {
     /// # Errors
     /// It cannot be opened: the old one is written further.
     pub fn reopen(&mut self, target: &Target) -> io::Result<()> {
+        self.reopens = false;
         self.unlock();
         self.out = Out::open(target)?;
         Ok(())
@@ -175,6 +179,24 @@ impl Sink {
     /// Whether a batch has been begun.
     pub fn is_midway(&self) -> bool {
         self.done > 0
+    }
+
+    /// Which file a line has been begun in. Our own locks do not keep us out: no other log of this process may write
+    /// there until the line is whole.
+    pub fn held(&self) -> Option<(u64, u64)> {
+        let last = self.done.checked_sub(1).and_then(|last| self.batch.bytes.get(last));
+        if last.is_some_and(|b| *b != b'\n') { self.place() } else { None }
+    }
+
+    /// Which file it is, by device and number.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        // Syslog takes whole messages.
+        if matches!(self.out, Out::Syslog(_)) {
+            return None;
+        }
+        let stat = self.out.fd().and_then(|fd| rustix::fs::fstat(fd).ok())?;
+        #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)] // other types elsewhere; only compared
+        Some((stat.st_dev as u64, stat.st_ino as u64))
     }
 
     /// Counts lines as lost; true if they are the first.
@@ -247,6 +269,8 @@ impl Sink {
             let whole = whole.map_or(0, |newline| newline + 1);
             if whole < done
                 && let Ok(end) = rustix::fs::seek(fd, SeekFrom::Current(0))
+                // Somebody who does not know of the lock has written behind it: that is not ours to take back.
+                && rustix::fs::fstat(fd).is_ok_and(|stat| u64::try_from(stat.st_size) == Ok(end))
                 && rustix::fs::ftruncate(fd, end.saturating_sub((done - whole) as u64)).is_ok()
             {
                 // Without O_APPEND, the next line would leave a hole.

@@ -46,6 +46,8 @@ pub(crate) struct Process {
     pub error_log: Mutex<Option<Arc<Log>>>,
     /// Told when what was asked to be written is written.
     flushed: Condvar,
+    /// The system has refused the thread: whoever adds a line tries again.
+    refused: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -177,7 +179,12 @@ impl State {
 
 impl Process {
     const fn new() -> Self {
-        Self { state: Mutex::new(State::new()), error_log: Mutex::new(None), flushed: Condvar::new() }
+        Self {
+            state: Mutex::new(State::new()),
+            error_log: Mutex::new(None),
+            flushed: Condvar::new(),
+            refused: AtomicBool::new(false),
+        }
     }
 
     /// Whether it is the one that runs.
@@ -194,6 +201,11 @@ impl Process {
         }
     }
 
+    /// Whether what waits has nobody to write it.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// There is something to do.
     pub fn wake(&'static self) {
         self.rouse(&mut lock(&self.state));
@@ -202,7 +214,10 @@ impl Process {
     fn rouse(&'static self, state: &mut State) {
         // Failure of any of this: no descriptors, no threads. What waits is written when there are some again.
         let running = state.running;
-        let Ok((ours, theirs)) = state.wake() else { return };
+        let Ok((ours, theirs)) = state.wake() else {
+            self.refused.store(true, Ordering::Relaxed);
+            return;
+        };
         if running {
             // Full: it is awake already.
             let mut ours: &UnixStream = ours;
@@ -213,6 +228,7 @@ impl Process {
         let started =
             std::thread::Builder::new().name("yett-logs".into()).spawn(move || self.write_logs(&theirs));
         state.running = started.is_ok();
+        self.refused.store(!state.running, Ordering::Relaxed);
     }
 
     // ---- the thread ----
@@ -226,13 +242,18 @@ impl Process {
                 (state.logs.clone(), state.asked, state.asked > state.done, state.keeps_thread())
             };
             let now = Instant::now();
-            if REOPEN.swap(false, Ordering::AcqRel) {
-                reopen(&logs);
-            }
+            let all = REOPEN.swap(false, Ordering::AcqRel);
+            reopen(&logs, all);
             // Nobody else locks them: this is the only thread that writes.
             let mut sinks: Vec<_> = logs.iter().map(|log| log.sink()).collect();
             let mut next = Vec::with_capacity(logs.len());
-            for (log, sink) in logs.iter().zip(&mut sinks) {
+            let held: Vec<_> =
+                sinks.iter().enumerate().filter_map(|(n, sink)| Some((n, sink.held()?))).collect();
+            for (number, (log, sink)) in logs.iter().zip(&mut sinks).enumerate() {
+                if held.iter().any(|(other, place)| *other != number && sink.place() == Some(*place)) {
+                    next.push(Next::Blocked);
+                    continue;
+                }
                 let mut events = Vec::new();
                 next.push(log.work(sink, now, hurry, &mut events));
                 events.iter().for_each(|event| tell(log, event));
@@ -249,6 +270,9 @@ impl Process {
                 }
             } else {
                 quiet_since = None;
+            }
+            if sinks.iter().any(|sink| sink.reopens && !sink.is_midway()) {
+                continue;
             }
             let until = next.iter().filter_map(|next| match next {
                 Next::Until(at) => Some(*at),
@@ -284,11 +308,13 @@ impl Process {
     }
 }
 
-fn reopen(logs: &[Arc<Log>]) {
+/// Opens files anew: all of them, or those that were in the middle of a batch when that was asked for. Files are not
+/// blocked, but a named pipe can be.
+fn reopen(logs: &[Arc<Log>], all: bool) {
     for log in logs.iter().filter(|log| log.target().is_file()) {
         let mut sink = log.sink();
-        if sink.is_midway() {
-            // Waiting for a lock does not begin a batch, and files are not blocked.
+        sink.reopens |= all;
+        if !sink.reopens || sink.is_midway() {
             continue;
         }
         if let Err(error) = sink.reopen(log.target()) {

@@ -99,6 +99,12 @@ fn named_formats() {
     assert!(line.contains(" GET /x \x1b[32m200\x1b[0m "), "{line:?}");
 }
 
+#[test]
+fn a_field_may_be_shown_more_than_once() {
+    let form = form("%({X-Odd}i)s %({x-odd}i)s %({x-out}o)s %({X-Out}o)s");
+    assert_eq!(form.line(&hostile(&form, b"a")), b"a a a a");
+}
+
 /// The parts of a line between unescaped quotes.
 fn quotes(line: &str) -> usize {
     line.replace("\\\\", "").replace("\\\"", "").matches('"').count()

@@ -80,3 +80,25 @@ fn nobody_waits_for_a_pipe_that_nobody_reads_and_what_fits_comes_out_later() {
     assert!(bytes.chunks(line.len()).all(|chunk| chunk == line.as_bytes()));
     log.close();
 }
+
+#[test]
+fn two_logs_of_one_process_do_not_write_into_each_others_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Both ends, so that opening waits for nobody.
+    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let other = Log::open("first log", Target::File(path.clone()), true).unwrap();
+    let log = Log::open("test log", Target::File(path), true).unwrap();
+    let line = format!("{}\n", "x".repeat(1_000_000));
+    log.push(LogLevel::Info, line.as_bytes());
+    let mut bytes = vec![0; line.len() + 6];
+    pipe.read_exact(&mut bytes[..1]).unwrap();
+    // In the middle of the line, and the pipe is full again before more is read.
+    other.push(LogLevel::Info, b"other\n");
+    writer::flush(Duration::from_millis(100));
+    pipe.read_exact(&mut bytes[1..]).unwrap();
+    assert!(bytes == format!("{line}other\n").as_bytes());
+    other.close();
+    log.close();
+}
