@@ -35,13 +35,16 @@ def serve(
     # Before the import of the application: who made a mistake in an option need not wait for it.
     open_logs(settings)
     try:
-        _serve(app, settings, own_process, hooks or Hooks())
+        with _early_rotation() as asked:
+            _serve(app, settings, own_process, hooks or Hooks(), asked)
     finally:
         # What the caller says of an error comes behind what the log says.
         _core.flush_logs()
 
 
-def _serve(app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks) -> None:
+def _serve(
+    app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks, asked_early: set[int]
+) -> None:
     with contextlib.ExitStack() as life:
         life.enter_context(hooks.process())
         listeners = open_listeners(settings)
@@ -57,6 +60,8 @@ def _serve(app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks) 
             application = load(app, settings)
             hooks.worker_ready(application.call)
             with _stop_signals(hooks) as signals:
+                if asked_early:
+                    signal.raise_signal(signal.SIGUSR1)
                 if application.interface == "wsgi":
                     with wsgi.serving(application.call, listeners, settings):
                         started()
@@ -82,6 +87,30 @@ def _wait_for(signals: _core.StopSignals) -> None:
         while not selector.select():
             pass
         signals.read()
+
+
+@contextlib.contextmanager
+def _early_rotation() -> Iterator[set[int]]:
+    """Whoever rotates logs does not know that the application is being imported, or ends: SIGUSR1 must not kill it.
+
+    Puts it into the set, so that the logs can be reopened when signals are watched. A handler of the application's
+    replaces this one.
+    """
+    asked: set[int] = set()
+
+    def note(number: int, *_: object) -> None:
+        # No lock: the next signal may interrupt this one.
+        asked.add(number)
+
+    if signal.getsignal(signal.SIGUSR1) != signal.SIG_DFL:
+        yield asked
+        return
+    signal.signal(signal.SIGUSR1, note)
+    try:
+        yield asked
+    finally:
+        if signal.getsignal(signal.SIGUSR1) is note:
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -42,6 +42,7 @@ def serve(app: Any, **settings: "Unpack[Arguments]") -> Iterator[TestServer]:
     settings.setdefault("bind", ["127.0.0.1:0"])
     settings.setdefault("log_level", "warning")
     values = _core.Settings(**settings)
+    _server.open_logs(values)
     application = _server.load(app, values)
     listeners = _server.open_listeners(values)
     server = TestServer([listener.address for listener in listeners])

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 import signal
 import subprocess
@@ -181,3 +182,39 @@ def test_the_showcase(tmp_path):
             client._until(b"\n\n")
         assert server.stop() == 0
         assert "ERROR" not in server.log
+
+
+def test_run_twice_in_one_process(tmp_path):
+    """Signals are watched the second time, too: of both kinds, and the one that reopens logs."""
+    program = """
+import os, signal, yett
+numbers = [signal.SIGTERM, signal.SIGINT]
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), numbers.pop())
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+while numbers:
+    yett.run(app, bind="127.0.0.1:0", lifespan="on")
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+"""
+    ended = run_python("-c", program, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (0, "True True\n"), ended.stderr
+
+
+def test_testing_serve_with_an_error_log(tmp_path):
+    async def app(scope, receive, send):
+        raise RuntimeError("as asked")
+
+    with yett.testing.serve(
+        app, lifespan="off", error_log=str(tmp_path / "log"), log_format="json"
+    ) as server:
+        assert httpx.get(server.url).status_code == 500
+    with yett.testing.serve(hello):
+        pass  # the next has its own
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert json.loads(line)["exception_text"] == "as asked"

@@ -7,12 +7,13 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import textwrap
 import threading
 
 import pytest
 
-from support import Client
+from support import Client, ServerProcess
 from support.logs import BOTH
 from support.wait import wait_until
 
@@ -294,3 +295,59 @@ print("seen", len(seen))
 """
     ended = run_python("-c", program, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (0, "seen 1\n"), ended.stderr
+
+
+def test_a_signal_while_the_application_is_imported(tmp_path):
+    """It does not end the server, and the logs are opened anew as soon as that is possible."""
+    (tmp_path / "rotates.py").write_text(
+        "import os, signal\n"
+        "os.rename('errors', 'errors.1')\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return []\n"
+    )
+    with ServerProcess(
+        ["rotates:app", "--bind", "127.0.0.1:0", "--error-log", "errors"], cwd=tmp_path
+    ) as server:
+        log, old = tmp_path / "errors", tmp_path / "errors.1"
+
+        def is_rotated():
+            return old.exists() and log.exists() and "serving on" in log.read_text()
+
+        wait_until(
+            lambda: server.process.poll() is not None or is_rotated(),
+            "the log is opened anew",
+        )
+        assert server.stop() == 0
+
+
+def test_messages_that_came_while_there_were_no_descriptors(tmp_path):
+    """The writer could not be started then: it is, with the next message."""
+    program = """
+import resource, sys
+import yett._core as core
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+core.write_log("error", "first")
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+core.write_log("error", "second")
+sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    try:
+        seen = b""
+
+        def complete():
+            nonlocal seen
+            if _readable(process.stderr):
+                seen += os.read(process.stderr.fileno(), 65536)
+            return b"second" in seen
+
+        wait_until(complete, "both messages")
+        assert b"first" in seen
+    finally:
+        process.kill()
+        process.communicate()
