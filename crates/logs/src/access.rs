@@ -296,7 +296,6 @@ fn client(out: &mut Vec<u8>, client: &Client) {
     match client {
         Client::Unix => out.push(b'-'),
         Client::Ip(address) => escape::address(out, *address),
-        Client::Named(text) => escape::word(out, text.as_bytes()),
     }
 }
 

@@ -38,16 +38,18 @@ pub(crate) fn word(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// For messages: lines and tabs stay as they are, and so does what is not ASCII; other control characters, which could
-/// steer a terminal, are shown.
+/// steer a terminal, are shown (also those of U+0080 to U+009F, by their bytes).
 pub(crate) fn lines(out: &mut Vec<u8>, message: &str) {
-    let is_control = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7F;
-    if !message.bytes().fold(false, |found, b| found | is_control(b)) {
-        out.extend_from_slice(message.as_bytes());
-        return;
+    let mut written = 0;
+    for (at, c) in message.char_indices() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            let end = at + c.len_utf8();
+            out.extend_from_slice(&message.as_bytes()[written..at]);
+            message.as_bytes()[at..end].iter().for_each(|b| hexadecimal(out, *b));
+            written = end;
+        }
     }
-    for b in message.bytes() {
-        if is_control(b) { hexadecimal(out, b) } else { out.push(b) }
-    }
+    out.extend_from_slice(&message.as_bytes()[written..]);
 }
 
 fn hexadecimal(out: &mut Vec<u8>, b: u8) {
@@ -125,8 +127,8 @@ mod tests {
         assert_eq!(made(word, b"a b\n"), r"a\x20b\x0a");
         assert_eq!(made(json, b"a\"\n\xff"), "\"a\\\"\\n\u{fffd}\"");
         let mut out = Vec::new();
-        lines(&mut out, "ä\n\tb\x1b[31m\r\n");
-        assert_eq!(String::from_utf8_lossy(&out), "ä\n\tb\\x1b[31m\\x0d\n");
+        lines(&mut out, "ä\n\tb\x1b[31m\r\n\u{9b}c");
+        assert_eq!(String::from_utf8_lossy(&out), "ä\n\tb\\x1b[31m\\x0d\n\\xc2\\x9bc");
     }
 
     #[test]

@@ -23,8 +23,9 @@ const GROUP: usize = 32 * 1024;
 /// How long the first line of a group waits for others.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// When a lock that somebody else holds is tried again.
-const LOCK_AGAIN: Duration = Duration::from_millis(1);
+/// When a lock that another process holds is tried again: it writes a group in much less, unless its reader has stopped,
+/// and then nobody should be kept busy by that.
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A log. Made by [`Log::open`]; it ends when its owner calls [`Log::close`] and what it holds is written.
 #[derive(Debug)]

@@ -44,15 +44,13 @@ impl Outcome {
 }
 
 /// Who sent the request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Client {
     /// Somebody without an address: on a unix socket.
     #[default]
     Unix,
     /// An address.
     Ip(IpAddr),
-    /// What a trusted proxy called it.
-    Named(Box<str>),
 }
 
 /// Which interface the application speaks.
