@@ -72,7 +72,7 @@ atoms! {
     Micros = "D", "duration in microseconds";
     DecimalSeconds = "L", "duration in seconds, with six decimals";
     Process = "p", "number of the process, in angle brackets";
-    QueueTime = "queue_time", "seconds from the complete request to the application's call";
+    QueueTime = "queue_time", "seconds from the complete request to the application's call (WSGI)";
     FirstByte = "first_byte", "seconds from the request to the head of its response";
     BytesIn = "bytes_in", "bytes of the request on the wire";
     BytesOut = "bytes_out", "bytes of the response on the wire";

@@ -70,11 +70,6 @@ impl Driver {
         let receive = RECEIVE.bind(py, exchange.as_any())?;
         let send = SEND.bind(py, exchange.as_any())?;
         let inner = exchange.get().inner()?;
-        self.with_record(inner, |record, needs| {
-            if needs.times {
-                record.is_called();
-            }
-        });
         let started = ffi::vectorcall(self.application.bind(py), [scope.as_any(), &receive, &send], None)
             .and_then(|coroutine| {
                 self.tasks.start(py, &coroutine, &self.tasks.context(py)?, self.eager.get())

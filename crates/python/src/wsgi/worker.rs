@@ -108,7 +108,9 @@ impl Worker {
                     if client.connection.output_pending() > 0 {
                         client.connection.flush();
                     }
-                    if self.wants_times()
+                    // Without a body that came later, it has been ready since it began.
+                    if request.head.is_some()
+                        && self.wants_times()
                         && let Some(record) = &mut client.record
                     {
                         record.is_ready();
