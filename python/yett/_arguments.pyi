@@ -56,7 +56,7 @@ class Arguments(TypedDict, total=False):
     trusted_proxies: str | list[str] | tuple[str, ...] | None
     """Proxies that are believed. [127.0.0.0/8,::1,unix]"""
     forwarded_headers: str | list[str] | tuple[str, ...] | None
-    """Which forwarding headers a trusted proxy is believed. [x-forwarded-for,x-forwarded-proto]"""
+    """Forwarding fields believed. [x-forwarded-for,x-forwarded-proto]"""
     strip_forwarded: bool | None
     """Remove forwarding headers of untrusted peers. [off]"""
 

@@ -46,7 +46,7 @@ local5\t''
 local6\t''
 local7\t''"
 complete -c yett -l trusted-proxies -d 'Proxies that are believed [127.0.0.0/8,::1,unix]' -r -f
-complete -c yett -l forwarded-headers -d 'Which forwarding headers a trusted proxy is believed [x-forwarded-for,x-forwarded-proto]' -r -f
+complete -c yett -l forwarded-headers -d 'Forwarding fields believed [x-forwarded-for,x-forwarded-proto]' -r -f
 complete -c yett -l head-timeout -d 'From the first byte of a request head to its last [10s]' -r -f
 complete -c yett -l keep-alive-timeout -d 'How long an idle connection is kept for the next request [75s]' -r -f
 complete -c yett -l body-timeout -d 'Longest pause in a request body [30s]' -r -f

@@ -37,7 +37,7 @@ _yett() {
 '--access-log-format=[What the access log says about a request \[common\]]:FORMAT:' \
 '--syslog-facility=[Facility of messages to syslog, like daemon or local0 \[daemon\]]:NAME:(kern user mail daemon auth syslog lpr news uucp cron authpriv ftp local0 local1 local2 local3 local4 local5 local6 local7)' \
 '*--trusted-proxies=[Proxies that are believed \[127.0.0.0/8,\:\:1,unix\]]:PEERS:' \
-'*--forwarded-headers=[Which forwarding headers a trusted proxy is believed \[x-forwarded-for,x-forwarded-proto\]]:NAMES:' \
+'*--forwarded-headers=[Forwarding fields believed \[x-forwarded-for,x-forwarded-proto\]]:NAMES:' \
 '--head-timeout=[From the first byte of a request head to its last \[10s\]]:DURATION:' \
 '--keep-alive-timeout=[How long an idle connection is kept for the next request \[75s\]]:DURATION:' \
 '--body-timeout=[Longest pause in a request body \[30s\]]:DURATION:' \

@@ -29,7 +29,7 @@ macro_rules! proxies {
         reason: "The two that nearly every proxy sets itself, and Uvicorn believes. The others are mostly handed on as a \
                  client has sent them, who could then choose the host and the prefix of links.",
         placeholder: "NAMES",
-        help: "Which forwarding headers a trusted proxy is believed",
+        help: "Forwarding fields believed",
         details: "Any of `forwarded`, `x-forwarded-for`, `-proto`, `-host`, `-port` and `-prefix`; `all` of them, \
                   or `none`. Name only what your proxy sets itself: it may hand on what a client has sent.",
         reloadable: true,
