@@ -218,11 +218,21 @@ def test_two_processes_write_one_file(serve, interface, tmp_path):
     assert set(seen) == expected
 
 
+def small_pipe(path):
+    """A named pipe that takes a page at a time, as new ones do for users who have many; and an end to read it."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    return reader
+
+
 def test_two_processes_write_one_pipe(serve, interface, tmp_path):
-    os.mkfifo(tmp_path / "log")
-    reader = subprocess.Popen(["cat", "log"], cwd=tmp_path, stdout=(tmp_path / "copy").open("wb"))
+    descriptor = small_pipe(tmp_path / "log")
+    copy = (tmp_path / "copy").open("wb")
+    reader = subprocess.Popen(["cat", "log"], cwd=tmp_path, stdout=copy)
     options = ("--interface", interface, "--access-log", "log", "--access-log-format", "json")
     servers = [serve(BOTH[interface], *options, "--limit-head", "64KiB") for _ in range(2)]
+    os.close(descriptor)
     long = "x" * 6000
     clients = [Client(server.port) for server in servers]
     for number in range(200):
@@ -230,10 +240,49 @@ def test_two_processes_write_one_pipe(serve, interface, tmp_path):
             client.begin("GET", f"/{number}", f"User-Agent: {long}")
         for client in clients:
             assert client.response().status == 200
+        # So that no more waits than a log holds, however slow the reader is.
+        if number % 50 == 49:
+            wait_until(
+                lambda lines=2 * (number + 1): (tmp_path / "copy").read_bytes().count(b"\n") == lines,
+                "the reader has caught up",
+            )
     for server in servers:
         assert server.stop() == 0
     assert reader.wait(30) == 0
     assert sorted(paths(tmp_path / "copy")) == sorted(f"/{number}" for number in range(200) for _ in clients)
+
+
+def test_two_processes_take_turns_at_a_slow_pipe(serve, interface, tmp_path):
+    """Whoever has the pipe does not keep it until all of its own is out, while the lines of the other are lost."""
+    reader = small_pipe(tmp_path / "log")
+    options = ("--interface", interface, "--access-log", "log", "--access-log-format", "json")
+    servers = [serve(BOTH[interface], *options, "--limit-head", "64KiB") for _ in range(2)]
+    long = "x" * 6000
+    for name, server in enumerate(servers):
+        with Client(server.port) as client:
+            for _ in range(150):
+                assert client.get(f"/{name}", f"User-Agent: {long}").status == 200
+    seen = b""
+
+    def half():
+        nonlocal seen
+        while _readable(reader) and len(seen) < 150 * 6000:
+            seen += os.read(reader, 4096)
+        return len(seen) >= 150 * 6000
+
+    wait_until(half, "half of the lines come out")
+    lines = [json.loads(line)["path"] for line in seen.splitlines()[:-1]]
+    assert min(lines.count("/0"), lines.count("/1")) > 50
+
+    def rest():
+        nonlocal seen
+        while _readable(reader):
+            seen += os.read(reader, 65536)
+        return seen.count(b"\n") == 300
+
+    wait_until(rest, "the other half")
+    assert sorted(json.loads(line)["path"] for line in seen.splitlines()) == ["/0"] * 150 + ["/1"] * 150
+    os.close(reader)
 
 
 def test_reopening_under_load(serve, interface, tmp_path):

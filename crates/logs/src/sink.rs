@@ -29,6 +29,13 @@ const ONE_PIECE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// the lock, too; only a full disk would then show half a line.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Bytes that one process writes into a pipe whose reader is slow before another has its turn: enough of them that the
+/// pauses cost little, and little of what may wait in the other.
+const TURN: u64 = 64 * 1024;
+
+/// How long that turn is left to others: longer than they wait between two looks at the lock.
+const REST: Duration = Duration::from_millis(15);
+
 /// Lines on their way, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -68,6 +75,10 @@ pub(crate) struct Sink {
     locked: bool,
     /// Since when the lock has been waited for.
     locking: Option<Instant>,
+    /// What of this turn is written, whether the reader was too slow for it, and until when it is the others'.
+    turn: u64,
+    stalled: bool,
+    resting: Option<Instant>,
     /// Lines lost since the last that was written.
     lost: u64,
     /// When the first line of the next group was seen.
@@ -144,6 +155,9 @@ impl Sink {
             done: 0,
             locked: false,
             locking: None,
+            turn: 0,
+            stalled: false,
+            resting: None,
             lost: 0,
             since: None,
             reopens: false,
@@ -184,8 +198,12 @@ impl Sink {
     /// Which file a line has been begun in. Our own locks do not keep us out: no other log of this process may write
     /// there until the line is whole.
     pub fn held(&self) -> Option<(u64, u64)> {
+        if self.is_between_lines() { None } else { self.place() }
+    }
+
+    fn is_between_lines(&self) -> bool {
         let last = self.done.checked_sub(1).and_then(|last| self.batch.bytes.get(last));
-        if last.is_some_and(|b| *b != b'\n') { self.place() } else { None }
+        last.is_none_or(|b| *b == b'\n')
     }
 
     /// Which file it is, by device and number.
@@ -232,13 +250,20 @@ impl Sink {
         let kind = self.out.fd().and_then(|fd| rustix::fs::fstat(fd).ok());
         let kind = kind.map(|stat| FileType::from_raw_mode(stat.st_mode));
         let regular = kind == Some(FileType::RegularFile);
-        if !self.locked && !self.lock(now, regular) {
+        if self.resting.take_if(|end| *end <= now).is_some() {
+            (self.turn, self.stalled) = (0, false);
+        }
+        if self.resting.is_some() || (!self.locked && !self.lock(now, regular)) {
             return Written::Busy;
         }
         let result =
             if regular { self.write_file() } else { self.write_stream(kind == Some(FileType::Socket)) };
         match result {
             Ok(true) => Written::All,
+            Ok(false) if self.stalled && self.turn >= TURN && self.is_between_lines() => {
+                self.resting = Some(now + REST);
+                Written::Busy
+            }
             Ok(false) => Written::Blocked,
             Err(error) => {
                 let rest = self.batch.bytes.get(self.done..).unwrap_or_default();
@@ -284,6 +309,10 @@ impl Sink {
 
     fn write_stream(&mut self, socket: bool) -> Result<bool, Errno> {
         while self.done < self.batch.bytes.len() {
+            if self.stalled && self.turn >= TURN && self.is_between_lines() {
+                self.unlock();
+                return Ok(false);
+            }
             let Some(fd) = self.out.fd() else { return Ok(true) };
             let rest = self.batch.bytes.get(self.done..).unwrap_or_default();
             let piece = whole_lines(rest);
@@ -295,12 +324,15 @@ impl Sink {
                 Err(Errno::AGAIN)
             };
             match written {
-                Ok(written) => self.done += written,
+                Ok(written) => {
+                    self.done += written;
+                    self.turn += written as u64;
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
+                    self.stalled = true;
                     // Between two lines others may have their turn; within one, none.
-                    let before = self.done.checked_sub(1).and_then(|last| self.batch.bytes.get(last));
-                    if before.is_none_or(|b| *b == b'\n') {
+                    if self.is_between_lines() {
                         self.unlock();
                     }
                     return Ok(false);
