@@ -64,6 +64,40 @@ class Arguments(TypedDict, total=False):
     server_header: bool | None
     """Add `Server: yett` to responses that have no Server field. [on]"""
 
+    # Workers
+    workers: int | str | None
+    """Processes that run the application, or auto. [1]"""
+    supervisor: bool | None
+    """Have a process of its own look after the workers. [on]"""
+    preload: bool | None
+    """Import the application once, and fork the workers from there. [off]"""
+    balance: bool | None
+    """Share new connections among the workers by their running requests. [on]"""
+
+    # Process
+    pid: str | os.PathLike[str] | None
+    """Write the number of the process that takes signals to this file."""
+    user: str | None
+    """Run the application as this user."""
+    group: str | None
+    """Run the application as this group."""
+    umask: int | str | None
+    """Permission bits that files made by the application lack, like 027. [inherit]"""
+    chdir: str | os.PathLike[str] | None
+    """Change to this directory before anything is opened or imported."""
+
+    # Replacing workers
+    max_requests: int | str | Literal[False] | None
+    """Replace a worker after so many requests. [off]"""
+    max_requests_jitter: int | None
+    """Up to so many requests more, at random for each worker. [0]"""
+    max_rss: int | str | Literal[False] | None
+    """Replace a worker that takes more memory than this. [off]"""
+    worker_lifetime: float | str | Literal[False] | None
+    """Replace a worker after this time. [off]"""
+    worker_lifetime_jitter: float | str | None
+    """Up to this much longer, at random for each worker. [0s]"""
+
     # Timeouts
     head_timeout: float | str | None
     """From the first byte of a request head to its last. [10s]"""
@@ -73,8 +107,22 @@ class Arguments(TypedDict, total=False):
     """Longest pause in a request body. [30s]"""
     write_timeout: float | str | Literal[False] | None
     """How long a client may take nothing of a response that waits for it. [30s]"""
+    request_timeout: float | str | Literal[False] | None
+    """Longest time until a response begins (504 after it). [off]"""
+    request_total_timeout: float | str | Literal[False] | None
+    """Longest time until a response is complete. [off]"""
+    beat_timeout: float | str | Literal[False] | None
+    """How long a worker's event loop or pool may show no sign of life. [30s]"""
+    gil_timeout: float | str | Literal[False] | None
+    """How long one thread of a worker may hold Python's global lock. [30s]"""
+    startup_timeout: float | str | Literal[False] | None
+    """Longest time from a worker's start until it is ready. [60s]"""
     graceful_timeout: float | str | Literal[False] | None
     """How long running requests may go on after SIGTERM or SIGINT. [30s]"""
+    drain_delay: float | str | None
+    """How long connections are still taken after SIGTERM. [0s]"""
+    stream_drain_timeout: float | str | Literal[False] | None
+    """How long streaming responses may go on in a worker that is replaced. [5m]"""
 
     # Limits
     limit_request_line: int | str | None
@@ -93,3 +141,25 @@ class Arguments(TypedDict, total=False):
     """Trailer section of a chunked body (431 above it). [8KiB]"""
     response_spool: int | str | None
     """How much of a response may wait in a temporary file (WSGI). [1GiB]"""
+
+    # Hooks
+    when_ready: str | None
+    """Call this when all workers are ready, in the supervisor."""
+    worker_start: str | None
+    """Call this in each new worker, before it imports the application."""
+    worker_ready: str | None
+    """Call this in each worker that is ready for requests."""
+    worker_stop: str | None
+    """Call this in each worker that begins to stop."""
+    worker_exit: str | None
+    """Call this in each worker, last of all."""
+    on_reload: str | None
+    """Call this when a reload begins, in the supervisor."""
+
+    # Development
+    reload_include: str | list[str] | tuple[str, ...] | None
+    """Files whose change makes `yett dev` reload. [*.py]"""
+    reload_exclude: str | list[str] | tuple[str, ...] | None
+    """Files and directories that `yett dev` does not watch. [none]"""
+    browser_reload: bool | None
+    """Have pages in the browser reload after a reload (yett dev). [on]"""

@@ -7,6 +7,8 @@ use crate::bind::Listen;
 use crate::log_target::{LogKind, LogTarget};
 use crate::nearest::{did_you_mean, nearest};
 use crate::registry::Settings;
+use crate::scalars::{is_off, on_off, parse_bool, parse_mode, parse_whole};
+use crate::text::path;
 use crate::units::{FOREVER, format_duration, format_size, parse_duration, parse_size};
 
 /// A value as it comes from Python. Numbers count seconds and bytes; text is read as on the command line.
@@ -78,14 +80,18 @@ pub enum Kind {
     Text(Field<String>, fn(&str) -> Result<String, String>),
     /// A whole number.
     Count(Field<usize>, std::ops::RangeInclusive<usize>),
+    /// A whole number, or a word (`auto`, `off`) in place of it, which is kept as `None`.
+    CountOr(Field<Option<usize>>, std::ops::RangeInclusive<usize>, &'static str),
     /// A time span.
     Duration(Field<Duration>, Zero, Off),
     /// A number of bytes kept in memory: it cannot be switched off. With the least that makes sense.
     Buffer(Field<usize>, usize),
     /// A number of bytes; where it may be `off`, that means no limit.
     Size(Field<u64>, Off),
-    /// A file mode in octal digits, or `umask`.
-    Mode(Field<Option<u32>>),
+    /// A file mode or a mask in octal digits, or a word in place of it, which is kept as `None`.
+    Mode(Field<Option<u32>>, &'static str),
+    /// A path; empty for none.
+    Path(Field<String>),
     /// Where a log goes.
     Target(Field<LogTarget>, LogKind),
     /// Addresses; the option may be repeated.
@@ -162,6 +168,18 @@ impl Kind {
                 }
                 field.set(settings, value);
             }
+            Self::CountOr(field, allowed, word) => {
+                let value = match parse_whole(text) {
+                    _ if text.eq_ignore_ascii_case(word) => None,
+                    Some(value) if allowed.contains(&value) => Some(value),
+                    Some(_) => {
+                        let (least, most) = (allowed.start(), allowed.end());
+                        return Err(format!("not between {least} and {most}, nor `{word}`"));
+                    }
+                    None => return Err(format!("neither a whole number nor `{word}`")),
+                };
+                field.set(settings, value);
+            }
             Self::Duration(field, zero, off) => {
                 let value = match (is_off(text), off) {
                     (true, Off::Allowed) => FOREVER,
@@ -192,8 +210,12 @@ impl Kind {
                 };
                 field.set(settings, value);
             }
-            Self::Mode(field) => {
-                let value = parse_mode(text)?;
+            Self::Mode(field, unset) => {
+                let value = parse_mode(text, unset)?;
+                field.set(settings, value);
+            }
+            Self::Path(field) => {
+                let value = path(text)?;
                 field.set(settings, value);
             }
             Self::Target(field, kind) => {
@@ -212,16 +234,17 @@ impl Kind {
             (_, Value::Text(text)) => text,
             (Self::Bool(..) | Self::Target(..), Value::Bool(value)) => on_off(value).into(),
             // `False` switches off what can be off.
-            (Self::Duration(_, _, Off::Allowed) | Self::Size(_, Off::Allowed), Value::Bool(false)) => {
-                "off".into()
-            }
             (
-                Self::Count(..) | Self::Buffer(..) | Self::Size(..) | Self::Duration(..),
+                Self::Duration(_, _, Off::Allowed) | Self::Size(_, Off::Allowed) | Self::CountOr(_, _, OFF),
+                Value::Bool(false),
+            ) => OFF.into(),
+            (
+                Self::Count(..) | Self::CountOr(..) | Self::Buffer(..) | Self::Size(..) | Self::Duration(..),
                 Value::Int(number),
             ) => number.to_string(),
             (Self::Duration(..), Value::Float(number)) => number.to_string(),
             // Python's 0o660 arrives as the number 432.
-            (Self::Mode(_), Value::Int(number)) => format!("{number:o}"),
+            (Self::Mode(..), Value::Int(number)) => format!("{number:o}"),
             (Self::Binds(_), Value::Int(port)) => port.to_string(),
             _ => return Err(format!("wrong type; {} is needed", self.type_needed(language))),
         };
@@ -238,10 +261,13 @@ impl Kind {
             Self::Duration(field, ..) => format_duration(*field.get(settings)),
             Self::Buffer(field, _) => format_size(*field.get(settings) as u64),
             Self::Size(field, _) => format_size(*field.get(settings)),
-            Self::Mode(field) => match *field.get(settings) {
-                Some(mode) => format!("{mode:03o}"),
-                None => "umask".into(),
-            },
+            Self::CountOr(field, _, word) => {
+                field.get(settings).map_or_else(|| (*word).into(), |number| number.to_string())
+            }
+            Self::Mode(field, unset) => {
+                field.get(settings).map_or_else(|| (*unset).into(), |mode| format!("{mode:03o}"))
+            }
+            Self::Path(field) => field.get(settings).clone(),
             Self::Target(field, _) => field.get(settings).to_string(),
             Self::Binds(field) => shown(field.get(settings)).join(" "),
             Self::List(field, _) => match field.get(settings).as_slice() {
@@ -263,7 +289,10 @@ impl Kind {
             Self::Duration(field, ..) => Value::Float(field.get(settings).as_secs_f64()),
             Self::Binds(field) => Value::List(shown(field.get(settings))),
             Self::List(field, _) => Value::List(field.get(settings).clone()),
-            Self::Choice { .. } | Self::Text(..) | Self::Mode(_) | Self::Target(..) => {
+            Self::CountOr(field, ..) => field
+                .get(settings)
+                .map_or_else(|| Value::Text(self.show(settings)), |number| int(number as u64)),
+            Self::Choice { .. } | Self::Text(..) | Self::Mode(..) | Self::Path(_) | Self::Target(..) => {
                 Value::Text(self.show(settings))
             }
         }
@@ -290,6 +319,9 @@ impl Kind {
             Self::Choice { words, .. } => format!("one of `{}`", words.join("`, `")),
             Self::Text(..) => "text".into(),
             Self::Count(_, allowed) => format!("whole number, {} to {}", allowed.start(), allowed.end()),
+            Self::CountOr(_, allowed, word) => {
+                format!("whole number, {} to {}, or `{word}`", allowed.start(), allowed.end())
+            }
             Self::Duration(_, _, Off::Allowed) => "duration, or `off`".into(),
             Self::Duration(_, _, Off::Refused) => "duration".into(),
             Self::Buffer(_, least) => {
@@ -297,7 +329,8 @@ impl Kind {
             }
             Self::Size(_, Off::Allowed) => "size, or `off`".into(),
             Self::Size(_, Off::Refused) => "size".into(),
-            Self::Mode(_) => "octal file mode, or `umask`".into(),
+            Self::Mode(_, unset) => format!("octal file mode, or `{unset}`"),
+            Self::Path(_) => "path".into(),
             Self::Target(_, LogKind::Error) => {
                 "`stderr`, `-`, a path, `syslog[:address]` or `logging`".into()
             }
@@ -314,9 +347,13 @@ impl Kind {
             Self::Bool(..) => "true or false",
             Self::Choice { .. } | Self::Text(..) => "a string",
             Self::Count(..) => "an integer",
+            Self::CountOr(_, _, OFF) => "an integer, or \"off\"",
+            Self::CountOr(..) => "an integer, or \"auto\"",
             Self::Duration(..) => "a number of seconds or a string like \"30s\"",
             Self::Buffer(..) | Self::Size(..) => "a number of bytes or a string like \"64KiB\"",
-            Self::Mode(_) => "an integer like 0o660 or a string of octal digits",
+            Self::Path(_) if python => "a path",
+            Self::Path(_) => "a string",
+            Self::Mode(..) => "an integer like 0o660 or a string of octal digits",
             Self::Target(..) if python => "a path, \"-\", True or False",
             Self::Target(..) => "a path, \"-\", true or false",
             Self::Binds(_) | Self::List(..) if python => "a list of strings",
@@ -328,6 +365,9 @@ impl Kind {
 /// The most that one connection may be told to hold in memory for a head: a slip of the unit should not let a
 /// single client take the machine's memory.
 pub const BUFFER_MAX: usize = 64 << 20;
+
+/// No limit, where a word may stand in place of a number.
+pub(crate) const OFF: &str = "off";
 
 /// How an empty list is written where text is asked for.
 const NONE: &str = "none";
@@ -345,38 +385,4 @@ fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, String>) -> Result
 
 fn shown(binds: &[Listen]) -> Vec<String> {
     binds.iter().map(ToString::to_string).collect()
-}
-
-fn on_off(value: bool) -> &'static str {
-    if value { "on" } else { "off" }
-}
-
-fn is_off(text: &str) -> bool {
-    text.eq_ignore_ascii_case("off")
-}
-
-/// The spellings that environment files use.
-pub(crate) fn parse_bool(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" | "1" => Some(true),
-        "off" | "false" | "no" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// Digits only: `usize::from_str` would take a leading plus.
-fn parse_whole(text: &str) -> Option<usize> {
-    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
-/// Permission bits only: set-user-id and the like mean nothing on a socket.
-fn parse_mode(text: &str) -> Result<Option<u32>, String> {
-    if text.eq_ignore_ascii_case("umask") {
-        return Ok(None);
-    }
-    let digits = text.strip_prefix("0o").unwrap_or(text);
-    match u32::from_str_radix(digits, 8) {
-        Ok(mode) if mode <= 0o777 && !digits.starts_with('+') => Ok(Some(mode)),
-        _ => Err("not a file mode; write three octal digits, like 660".into()),
-    }
 }

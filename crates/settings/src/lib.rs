@@ -13,6 +13,7 @@
 //! | `trusted`        | which proxies are believed, and what                                      |
 //! | `text`           | rules of other settings that are text                                     |
 //! | `units`          | durations and sizes as people write them                                  |
+//! | `scalars`        | truth values, whole numbers and file modes as people write them           |
 //! | `options`        | the `clap` command made from the table, with its help                     |
 //! | `command_line`   | what a command line means                                                 |
 //! | `layers`         | what options, variables and files say, and what it comes to               |
@@ -40,6 +41,7 @@ mod nearest;
 mod options;
 mod reference;
 mod registry;
+mod scalars;
 mod settings;
 mod text;
 mod trusted;

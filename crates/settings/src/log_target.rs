@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::kind::parse_bool;
+use crate::scalars::parse_bool;
 
 /// The port of syslog over UDP (RFC 5426 §3.3).
 const SYSLOG_PORT: u16 = 514;

@@ -29,7 +29,7 @@ pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same
 const ABOUT: &str = "Yett, an application server for Python.\n\n\
     APP is module:attribute, module:factory(), path/to/file.py[:attribute], or a Paste file (*.ini).";
 
-const AFTER_SHORT: &str = "More options (timeouts, limits) and explanations: yett --help";
+const AFTER_SHORT: &str = "More options (timeouts, limits, hooks, …) and explanations: yett --help";
 
 const AFTER_LONG: &str = "\
 Durations are written like 30s, 500ms, 1.5m or 2h; a bare number counts seconds. Sizes are

@@ -79,7 +79,7 @@ fn describe(page: &mut String, setting: &Setting) {
     }
     push(page, format_args!("\n\n* Option: {option}\n* Variable: `{}`\n", setting.variable()));
     let unit = setting.unit().map(|unit| format!("; a bare number counts {unit}")).unwrap_or_default();
-    let reload = if setting.reloadable { "can be changed while the server runs" } else { "takes a restart" };
+    let reload = if setting.reloadable { "a reload (SIGHUP) changes it" } else { "takes a restart" };
     push(page, format_args!("* In a file: `{} = {}`\n", setting.name, in_file(setting)));
     push(page, format_args!("* Value: {}{unit}\n", setting.describe()));
     push(page, format_args!("* Default: {default}. {}\n", setting.reason));
@@ -116,7 +116,7 @@ fn in_file(setting: &Setting) -> String {
     let (text, value) = setting.sample;
     match setting.kind {
         // Nobody writes it as a decimal number.
-        Kind::Mode(_) => toml(&Value::Text(text.into())),
+        Kind::Mode(..) => toml(&Value::Text(text.into())),
         _ => toml(&value()),
     }
 }

@@ -114,7 +114,10 @@ fn the_access_log_needs_no_path() {
 fn mistakes_are_named_with_the_nearest_right_name() {
     refused(&["app", "--bnd", "x"], "unknown option '--bnd' (did you mean '--bind'?)");
     refused(&["app", "--head-timout=1"], "(did you mean '--head-timeout'?)");
-    refused(&["app", "-w", "4"], "unknown option '-w'");
+    refused(&["app", "-e", "4"], "unknown option '-e'");
+    refused(&["app", "--worker", "4"], "unknown option '--worker' (did you mean '--workers'?)");
+    refused(&["app", "-w", "many"], "--workers many: neither a whole number nor `auto`");
+    refused(&["app", "-w", "0"], "--workers 0: not between 1 and 1024, nor `auto`");
     refused(&["app", "-b"], "a value is missing: --bind <ADDR>");
     refused(&["app", "-c"], "a value is missing: --config <PATH>");
     refused(&["app", "-zb"], "unknown option '-z'");
@@ -139,8 +142,10 @@ fn options_of_other_servers_are_named_with_ours_or_with_the_reason() {
         &["app", "--keep-alive", "5"],
         "unknown option '--keep-alive' (here it is '--keep-alive-timeout')\n",
     );
-    refused(&["app", "-w", "4"], "unknown option '-w'\n       -w: Yett runs one process for now");
-    refused(&["app", "--reload"], "unknown option '--reload'\n       --reload: Yett does not restart");
+    refused(&["app", "-u", "www"], "unknown option '-u' (here it is '--user')\n");
+    refused(&["app", "--harakiri", "30"], "unknown option '--harakiri' (here it is '--request-timeout')\n");
+    refused(&["app", "-D"], "unknown option '-D'\n       -D: Yett stays in the foreground");
+    refused(&["app", "--reload"], "unknown option '--reload'\n       --reload: `yett dev app:app` serves");
 }
 
 #[test]

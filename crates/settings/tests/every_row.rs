@@ -91,7 +91,7 @@ fn every_source_gives_the_same_value() {
         assert_eq!(by_option, by_python_file, "{name}");
         let written = match value {
             // A decimal number is not taken for a mode.
-            Value::Int(mode) if name == "unix_mode" => format!("0o{mode:o}"),
+            Value::Int(mode) if matches!(name, "unix_mode" | "umask") => format!("0o{mode:o}"),
             _ => toml(&value),
         };
         for written in [written, toml_text(text)] {

@@ -221,12 +221,12 @@ fn tables_are_refused_with_what_to_write_instead() {
 
 #[test]
 fn names_of_other_servers_are_told_with_ours() {
-    let world = world().file("yett.toml", "keepalive = 5\nworkers = 4\nHEAD_TIMEOUT = 5");
+    let world = world().file("yett.toml", "keepalive = 5\ncertfile = 4\nHEAD_TIMEOUT = 5");
     assert_eq!(
         world.mistakes(&["app"]),
         [
             "yett.toml:1: unknown setting 'keepalive' (here it is 'keep_alive_timeout')",
-            "yett.toml:2: unknown setting 'workers'",
+            "yett.toml:2: unknown setting 'certfile'",
             "yett.toml:3: unknown setting 'HEAD_TIMEOUT' (did you mean 'head_timeout'?)"
         ]
     );

@@ -37,7 +37,7 @@ fn refused(name: &str, value: impl Into<Given>, message: &str) {
 fn an_unknown_name_is_answered_with_the_nearest() {
     refused("bnid", "x", "unknown setting 'bnid' (did you mean 'bind'?)");
     refused("head-timeout", "x", "unknown setting 'head-timeout' (did you mean 'head_timeout'?)");
-    refused("workers", "x", "unknown setting 'workers'");
+    refused("certfile", "x", "unknown setting 'certfile'");
     let error = Settings::default().set("bnid", Value::Bool(true)).unwrap_err();
     assert_eq!(error, SettingError::Unknown { name: "bnid".into(), nearest: Some("bind") });
 }
@@ -122,7 +122,46 @@ fn sizes_and_counts() {
 }
 
 #[test]
+fn counts_with_a_word() {
+    assert_eq!(set("workers", "AUTO").unwrap().workers, None);
+    assert_eq!(set("workers", Value::Int(4)).unwrap().workers, Some(4));
+    assert_eq!(set("max_requests", Value::Bool(false)).unwrap().max_requests, None);
+    assert_eq!(set("max_requests", "off").unwrap().max_requests, None);
+    refused("workers", "off", "workers=\"off\": neither a whole number nor `auto`");
+    refused("workers", Value::Int(1025), "workers: not between 1 and 1024, nor `auto`");
+    refused("workers", Value::Bool(false), "workers: wrong type; an integer, or \"auto\" is needed");
+    refused("max_requests", "0", "max_requests=\"0\": not between 1 and 1000000000, nor `off`");
+    refused("max_requests", Value::Bool(true), "max_requests: wrong type; an integer, or \"off\" is needed");
+}
+
+#[test]
+fn functions() {
+    for text in ["", "hooks:ready", "shop.hooks:Hooks.ready", "größe:_1"] {
+        assert_eq!(set("when_ready", text).unwrap().when_ready, text);
+    }
+    for text in
+        ["ready", "hooks:", ":ready", "hooks.:ready", "hooks:ready()", "a:b:c", "hooks.py:ready ", "1a:b"]
+    {
+        let message = format!("when_ready={text:?}: not a function; name it like module:function");
+        refused("when_ready", text, &message);
+    }
+}
+
+#[test]
+fn accounts_and_paths() {
+    assert_eq!(set("user", "www-data").unwrap().user, "www-data");
+    assert_eq!(set("user", "33").unwrap().user, "33");
+    refused("user", "www data", "user=\"www data\": contains ' ', which no name of a user or group can");
+    refused("group", "a:b", "group=\"a:b\": contains ':', which no name of a user or group can");
+    assert_eq!(set("pid", "/run/my shop.pid").unwrap().pid, "/run/my shop.pid");
+    refused("chdir", "/a\0", "chdir=\"/a\\0\": contains a NUL, which no path can");
+}
+
+#[test]
 fn modes() {
+    assert_eq!(set("umask", Value::Int(0o027)).unwrap().umask, Some(0o027));
+    assert_eq!(set("umask", "inherit").unwrap().umask, None);
+    refused("umask", "umask", "umask=\"umask\": not a file mode; write three octal digits, like 660");
     assert_eq!(set("unix_mode", "0o600").unwrap().unix_mode, Some(0o600));
     assert_eq!(set("unix_mode", "umask").unwrap().unix_mode, None);
     for text in ["", "8", "1777", "+77", "rw-"] {

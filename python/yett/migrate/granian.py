@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from . import equivalents, options
 from .report import Given, MigrateError, Report
 from .uvicorn import address
-from .values import milliseconds, seconds, size, whole
+from .values import milliseconds, seconds, size, split, whole
 
 PEER = "granian"
 SWITCHES = ("--version",)
@@ -37,6 +37,7 @@ SEVERAL = (
 _LEVELS = {"critical": "error", "warn": "warning", "notset": "debug"}
 _LOOPS = ("auto", "asyncio", "uvloop")
 _HOST, _PORT = "127.0.0.1", 8000
+_MIB = 1024 * 1024
 _INTERFACES = ("asgi", "asginl", "wsgi")
 _RSGI = "Yett does not speak RSGI, Granian's own interface and its default; serve the application by ASGI or WSGI."
 # Granian's names in an access log, and Yett's, which are Gunicorn's.
@@ -72,6 +73,11 @@ def migrate(arguments: Sequence[str]) -> Report:
         "--http1-buffer-size": lambda option: size(whole(option)),
         "--http1-header-read-timeout": lambda option: milliseconds(whole(option)),
         "--workers-kill-timeout": _duration,
+        "--workers": whole,
+        "--workers-lifetime": _duration,
+        "--workers-max-rss": lambda option: size(whole(option) * _MIB),
+        "--working-dir": lambda option: option.value,
+        "--pid-file": lambda option: option.value,
     }
     special: dict[str, Callable[[Given, Report], None]] = {
         "--interface": _interface,
@@ -80,9 +86,9 @@ def migrate(arguments: Sequence[str]) -> Report:
         "--uds-permissions": _mode,
         "--http": _http,
         "--ws": _websockets,
-        "--workers": _workers,
         "--access-log": _access_log,
         "--access-log-fmt": lambda option, report: _format(option, given, report),
+        **dict.fromkeys(("--reload-ignore-dirs", "--reload-ignore-paths"), _reload_exclude),
         **dict.fromkeys(("--host", "--port", "--uds", "--factory"), _done),
         **dict.fromkeys(("--http1-keep-alive", "--log"), _lack_if_off),
     }
@@ -171,9 +177,9 @@ def _websockets(option: Given, report: Report) -> None:
         _lack(option, report)
 
 
-def _workers(option: Given, report: Report) -> None:
-    if whole(option) > 1:
-        _lack(option, report)
+def _reload_exclude(option: Given, report: Report) -> None:
+    before = report.carried["reload_exclude"].value if "reload_exclude" in report.carried else []
+    report.carry("reload_exclude", [*before, *split(option.value)], option)
 
 
 def _access_log(option: Given, report: Report) -> None:

@@ -55,6 +55,14 @@ class _Translation:
             "root_path": lambda option: option.value or "",
             "loglevel": _level,
             "syslog_facility": lambda option: option.value,
+            "workers": whole,
+            "max_requests": lambda option: whole(option) or "off",
+            "max_requests_jitter": whole,
+            "preload_app": lambda option: flag(option.value),
+            "pidfile": _text,
+            "chdir": _text,
+            "user": _text,
+            "group": _text,
         }
         special = {
             name.removeprefix("_on_"): getattr(self, name) for name in dir(self) if name.startswith("_on_")
@@ -77,9 +85,6 @@ class _Translation:
 
     def _on_worker_class(self, option: Given) -> None:
         gunicorn_application.interface(option, self.report)
-
-    def _on_workers(self, option: Given) -> None:
-        gunicorn_application.workers(option, self.given, self.report)
 
     def _on_threads(self, option: Given) -> None:
         if gunicorn_application.is_threaded(self.given):
@@ -179,6 +184,13 @@ class _Translation:
                 "Yett always keeps connections for a while; keep_alive_timeout says how long.", option
             )
 
+    def _on_timeout(self, option: Given) -> None:
+        self.report.carry("beat_timeout", seconds(option) if whole(option) else "off", option)
+
+    def _on_reload_extra_files(self, option: Given) -> None:
+        if files := split(option.value):
+            self.report.carry("reload_include", ["*.py", *files], option)
+
     def _on_graceful_timeout(self, option: Given) -> None:
         self.report.carry("graceful_timeout", seconds(option), option)
 
@@ -268,6 +280,11 @@ class _Translation:
 def _level(option: Given) -> str:
     word = str(option.value).lower()
     return _LEVELS.get(word, word)
+
+
+def _text(option: Given) -> str:
+    """A name, a number or a path; empty where nothing is said."""
+    return "" if option.value is None else str(option.value)
 
 
 def _mode(option: Given) -> int:

@@ -17,7 +17,10 @@ ONE_AT_A_TIME = (
     "Gunicorn's sync workers run one request at a time in each process. Yett runs up to 16 at a time, in threads. For "
     "an application that is not thread-safe: threads = 1."
 )
-_TIMEOUT = "Gunicorn kills a worker that has been silent for 30 seconds (timeout). Yett interrupts nothing."
+_TIMEOUT = (
+    "Gunicorn's sync worker is killed when one request takes this long. Yett's beat_timeout is for a worker that is "
+    "stuck as a whole; request_timeout ends single requests."
+)
 
 
 def name(given: Mapping[str, Given], report: Report) -> None:
@@ -67,25 +70,12 @@ def interface(option: Given, report: Report) -> None:
         report.lack(option, _UNKNOWN)
 
 
-def workers(option: Given, given: Mapping[str, Given], report: Report) -> None:
-    """Several processes, for which there is one for now."""
-    number = whole(option)
-    if number <= 1:
-        return
-    reason = "Yett runs one process for now; several come with its supervisor."
-    if is_threaded(given):
-        each = max(1, whole(given["threads"])) if "threads" in given else 1
-        reason += (
-            f" {number} workers of {each} thread{'s' if each > 1 else ''} answer {number * each} requests at a time; "
-            f"threads = {number * each} does so in one process."
-        )
-    report.lack(option, reason)
-
-
 def remark_on_differences(given: Mapping[str, Given], report: Report) -> None:
     """What Gunicorn does without being told, and Yett does not."""
     one_at_a_time = "threads" not in given or whole(given["threads"]) <= 1
     if worker_class(given) in (_THREADS[0], _THREADS[2]) and one_at_a_time:
         report.remark(ONE_AT_A_TIME)
-    if "timeout" not in given and not is_asgi(given):
-        report.remark(_TIMEOUT)
+    if worker_class(given) in (_THREADS[0], _THREADS[2]) and (
+        "timeout" not in given or whole(given["timeout"])
+    ):
+        report.remark(_TIMEOUT, given.get("timeout"))

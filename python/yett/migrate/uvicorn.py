@@ -42,10 +42,15 @@ def migrate(arguments: Sequence[str]) -> Report:
         "--timeout-keep-alive": seconds,
         "--timeout-graceful-shutdown": seconds,
         "--h11-max-incomplete-event-size": lambda option: size(whole(option)),
+        "--workers": whole,
+        "--limit-max-requests": lambda option: whole(option) or "off",
+        "--limit-max-requests-jitter": whole,
+        "--timeout-worker-healthcheck": seconds,
+        "--reload-include": lambda option: ["*.py", *split(option.value)],
+        "--reload-exclude": lambda option: split(option.value),
     }
     special: dict[str, Callable[[Given, Report], None]] = {
         "--loop": _loop,
-        "--workers": _workers,
         "--proxy-headers": lambda option, report: _proxies(given, report),
         "--forwarded-allow-ips": lambda option, report: _proxies(given, report),
         "--date-header": _date_header,
@@ -110,11 +115,6 @@ def _loop(option: Given, report: Report) -> None:
         report.lack(option, "Yett has asyncio and uvloop.")
 
 
-def _workers(option: Given, report: Report) -> None:
-    if whole(option) > 1:
-        report.lack(option, equivalents.unmatched(PEER)[option.name])
-
-
 def _date_header(option: Given, report: Report) -> None:
     if not option.value:
         report.lack(option, equivalents.unmatched(PEER)[option.name])
@@ -143,6 +143,14 @@ def _remark_on_differences(given: dict[str, Given], report: Report) -> None:
     if "--timeout-graceful-shutdown" not in given:
         report.remark(
             "Told to stop, Uvicorn waits for running requests without limit; Yett for graceful_timeout, 30s."
+        )
+    if "--limit-max-requests" in given and "--workers" not in given:
+        report.remark("Uvicorn's only process ends after so many requests; Yett replaces its worker.")
+    if "--workers" not in given and (number := os.environ.get("WEB_CONCURRENCY")):
+        report.carry(
+            "workers",
+            whole(variable := Given("--workers", number, f"the variable WEB_CONCURRENCY={number}")),
+            variable,
         )
     if "FORWARDED_ALLOW_IPS" in os.environ and "--forwarded-allow-ips" not in given:
         report.remark(

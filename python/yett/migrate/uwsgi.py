@@ -35,8 +35,33 @@ _SIMPLE = {
     "logformat": "access_log_format",
     "log-format": "access_log_format",
     "disable-logging": "access_log",
+    "processes": "workers",
+    "workers": "workers",
+    "harakiri": "request_timeout",
+    "max-requests": "max_requests",
+    "max-requests-delta": "max_requests_jitter",
+    "max-worker-lifetime": "worker_lifetime",
+    "reload-on-rss": "max_rss",
+    "evil-reload-on-rss": "max_rss",
+    "pidfile": "pid",
+    "pidfile2": "pid",
+    "safe-pidfile": "pid",
+    "safe-pidfile2": "pid",
+    "uid": "user",
+    "gid": "group",
+    "umask": "umask",
+    "chdir": "chdir",
+    "chdir2": "chdir",
 }
+_TEXTS = ("pid", "user", "group", "umask", "chdir")
+_TIMES = ("keep_alive_timeout", "body_timeout", "graceful_timeout", "request_timeout", "worker_lifetime")
+_MIB = 1024 * 1024
 _LEAST_HEAD = 1024
+_LAZY = ("lazy", "lazy-apps")
+_HARAKIRI = (
+    "Yett ends the request: 504, and `RequestTimeout` raised in its thread. uWSGI ends the whole worker, and with it "
+    "every other request there."
+)
 _LOG_FORMAT = (
     "uWSGI's names in a log format are other ones than Yett's, which are Gunicorn's: see access_log_format."
 )
@@ -63,6 +88,7 @@ def migrate(path: str) -> Report:
             except MigrateError as error:
                 # One value that nobody can read, often a variable of uWSGI's, is no reason to say nothing of the rest.
                 report.lack(option, f"It is not understood: {error.message}.")
+    _preload(given, report)
     _remark_on_differences(given, report)
     return report
 
@@ -149,9 +175,8 @@ def _one(option: Given, report: Report) -> None:
         _log(option, report)
     elif name in _SIMPLE:
         _simple(option, _SIMPLE[name], report)
-    elif name in ("processes", "workers"):
-        if whole(option) > 1:
-            report.lack(option, equivalents.unmatched(PEER)[name])
+    elif name in _LAZY:
+        pass  # `_preload` looks at it
     elif (reason := equivalents.unmatched(PEER).get(name)) is not None:
         if option.value.lower() not in ("false", "0", "no"):
             report.lack(option, reason)
@@ -199,12 +224,19 @@ def _log(option: Given, report: Report) -> None:
 
 
 def _simple(option: Given, name: str, report: Report) -> None:
-    if name in ("keep_alive_timeout", "body_timeout", "graceful_timeout"):
+    if name in _TEXTS:
+        report.carry(name, option.value, option)
+    elif name == "max_rss":
+        if number := whole(option):
+            report.carry(name, size(number * _MIB), option)
+    elif name == "max_requests":
+        report.carry(name, whole(option) or "off", option)
+    elif name in _TIMES:
         if (
             option.value == "true" or whole(option) == 0
         ):  # a bare http-keepalive: Yett keeps connections anyway
             return
-        report.carry(name, seconds(option), option)
+        report.carry(name, seconds(option), option, _HARAKIRI if name == "request_timeout" else None)
     elif name == "request_buffering":
         report.carry(name, whole(option) > 0, option)
     elif name == "unix_mode":
@@ -221,6 +253,20 @@ def _simple(option: Given, name: str, report: Report) -> None:
         report.carry(name, size(whole(option)) or "off", option)
     else:
         report.carry(name, whole(option), option)
+
+
+def _preload(given: dict[str, Given], report: Report) -> None:
+    """uWSGI imports the application before it forks, unless it is told to be lazy: Yett the other way round."""
+    lazy = next((given[name] for name in _LAZY if name in given), None)
+    if lazy is not None and flag(lazy.value):
+        report.carry("preload", False, lazy)
+    elif processes := given.get("processes") or given.get("workers"):
+        report.carry(
+            "preload",
+            True,
+            processes,
+            "uWSGI imports the application once, before it forks, which is kept here.",
+        )
 
 
 def _remark_on_differences(given: dict[str, Given], report: Report) -> None:

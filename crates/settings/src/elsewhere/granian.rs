@@ -1,8 +1,8 @@
 //! Granian: the options of its command line without an equivalent.
 
 use super::{
-    DIRECTORY, ENVIRONMENT, HTTP2, LOG_CONFIG, METRICS, PID_FILE, PROCESS_NAME, PROCESSES, RELOAD, SHEDDING,
-    STATIC, TLS, Unmatched, WEBSOCKET, unmatched,
+    ENVIRONMENT, HTTP2, LOG_CONFIG, METRICS, PROCESS_NAME, RELOAD, RELOAD_DETAIL, SHEDDING, STATIC, TLS,
+    Unmatched, WEBSOCKET, unmatched,
 };
 
 const RUNTIME: &str = "Yett has no runtime beside the application's threads: the thread that reads a request runs the \
@@ -12,16 +12,12 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
     unmatched(&["--http"], HTTP2),
     unmatched(&["--ws"], WEBSOCKET),
     unmatched(
-        &[
-            "--workers",
-            "--respawn-failed-workers",
-            "--respawn-interval",
-            "--rss-sample-interval",
-            "--rss-samples",
-            "--workers-lifetime",
-            "--workers-max-rss",
-        ],
-        PROCESSES,
+        &["--respawn-failed-workers", "--respawn-interval"],
+        "Yett always replaces a worker that has failed: at once, and after growing pauses while it keeps failing early.",
+    ),
+    unmatched(
+        &["--rss-sample-interval", "--rss-samples"],
+        "Yett has its own interval for max_rss; its replacement of a worker loses no request, so one sample decides.",
     ),
     unmatched(
         &["--blocking-threads-idle-timeout"],
@@ -73,26 +69,22 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
         TLS,
     ),
     unmatched(&["--factory"], "A factory is named as a call: `yett 'app:create_app()'`."),
-    unmatched(&["--working-dir"], DIRECTORY),
     unmatched(&["--env-files"], ENVIRONMENT),
     unmatched(
         &["--static-path-route", "--static-path-mount", "--static-path-dir-to-file", "--static-path-expires"],
         STATIC,
     ),
     unmatched(&["--metrics", "--metrics-scrape-interval", "--metrics-address", "--metrics-port"], METRICS),
+    unmatched(&["--reload"], RELOAD),
+    unmatched(&["--reload-paths", "--reload-tick"], RELOAD_DETAIL),
     unmatched(
-        &[
-            "--reload",
-            "--reload-paths",
-            "--reload-ignore-dirs",
-            "--reload-ignore-patterns",
-            "--reload-ignore-paths",
-            "--reload-tick",
-            "--reload-ignore-worker-failure",
-        ],
-        RELOAD,
+        &["--reload-ignore-patterns"],
+        "Yett's reload_exclude takes patterns like `*.log`, no regular expressions.",
+    ),
+    unmatched(
+        &["--reload-ignore-worker-failure"],
+        "There is nothing to switch: `yett dev` waits for the next change when the application fails.",
     ),
     unmatched(&["--process-name"], PROCESS_NAME),
-    unmatched(&["--pid-file"], PID_FILE),
     unmatched(&["--version"], "`yett --version`."),
 ];

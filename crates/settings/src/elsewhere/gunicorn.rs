@@ -1,15 +1,14 @@
 //! Gunicorn: the settings of `gunicorn.config` without an equivalent.
 
 use super::{
-    BACKGROUND, DIRECTORY, ENVIRONMENT, HTTP2, LOG_CONFIG, METRICS, PATHS, PID_FILE, PROCESS_NAME, PROCESSES,
-    RELOAD, TLS, USER, Unmatched, WEBSOCKET, unmatched,
+    BACKGROUND, ENVIRONMENT, HTTP2, LOG_CONFIG, METRICS, PATHS, PROCESS_NAME, RELOAD, RELOAD_DETAIL,
+    SHARED_SOCKET, TLS, Unmatched, WEBSOCKET, unmatched,
 };
 
 const STRICT: &str = "Yett's parser is strict and has no switches: what they let through has been used to smuggle \
                       requests past a proxy.";
-const HOOK: &str = "yett.toml holds no code; `yett --config gunicorn.conf.py` reads that file as it is and calls this \
-                    hook.";
-const FORKED: &str = "Yett forks no workers, so nothing calls this hook.";
+const HOOK: &str = "yett.toml holds no code: it names functions of modules (when_ready, worker_start, …: docs/hooks.md). \
+                    `yett --config gunicorn.conf.py` reads that file as it is and calls this hook.";
 const REQUEST_HOOK: &str =
     "Yett calls no hook around each request; a middleware of the application sees the same.";
 const DIRTY: &str = "Yett has no second pool of processes for long work; a task queue does that.";
@@ -21,19 +20,14 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
         "`yett --config PATH` does the same, with a yett.toml or with a gunicorn.conf.py.",
     ),
     unmatched(&["wsgi_app"], "The application is named as `yett APP`, or as `app` in yett.toml."),
-    unmatched(&["workers", "max_requests", "max_requests_jitter", "reuse_port"], PROCESSES),
-    unmatched(&["preload_app"], "Yett runs one process for now, which loads the application once."),
-    unmatched(&["worker_tmp_dir"], "Yett's process needs no heartbeat file."),
+    unmatched(&["reuse_port"], SHARED_SOCKET),
+    unmatched(&["worker_tmp_dir"], "Yett's workers need no heartbeat file."),
     unmatched(
         &["worker_connections"],
         "Yett has no limit on connections but the system's on open files (`ulimit -n`); an idle one costs 0.75 KiB.",
     ),
-    unmatched(
-        &["timeout"],
-        "Gunicorn kills a worker that has been silent for so long; Yett does not interrupt the application. Clients \
-         that are too slow meet head_timeout, body_timeout and write_timeout.",
-    ),
-    unmatched(&["reload", "reload_engine", "reload_extra_files"], RELOAD),
+    unmatched(&["reload"], RELOAD),
+    unmatched(&["reload_engine"], RELOAD_DETAIL),
     unmatched(&["spew"], "It traces every line that Python runs; `python -m trace` does so for any program."),
     unmatched(&["check_config"], "`yett check` validates the settings and imports the application."),
     unmatched(&["print_config"], "`yett config` prints the settings in effect, and where each comes from."),
@@ -41,13 +35,11 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
         &["sendfile"],
         "There is nothing to switch: what `wsgi.file_wrapper` wraps goes out by sendfile if it is a real file.",
     ),
-    unmatched(&["chdir"], DIRECTORY),
     unmatched(&["daemon"], BACKGROUND),
     unmatched(&["enable_stdio_inheritance"], "Yett keeps standard output and error as they are."),
     unmatched(&["capture_output"], "Yett leaves the application's standard output and error where they go."),
     unmatched(&["raw_env"], ENVIRONMENT),
-    unmatched(&["pidfile"], PID_FILE),
-    unmatched(&["user", "group", "initgroups"], USER),
+    unmatched(&["initgroups"], "There is nothing to switch: a worker has the groups of its user."),
     unmatched(
         &["tmp_upload_dir"],
         "Collected bodies wait in the system's temporary directory, which TMPDIR names.",
@@ -70,21 +62,21 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
     unmatched(
         &[
             "on_starting",
+            "on_reload",
             "when_ready",
+            "pre_fork",
             "post_fork",
             "post_worker_init",
             "worker_int",
+            "worker_abort",
+            "pre_exec",
+            "child_exit",
             "worker_exit",
+            "nworkers_changed",
             "on_exit",
         ],
         HOOK,
     ),
-    unmatched(&["pre_fork", "child_exit", "nworkers_changed"], FORKED),
-    unmatched(
-        &["on_reload", "pre_exec"],
-        "Yett does not reload and does not replace itself, so nothing calls this hook.",
-    ),
-    unmatched(&["worker_abort"], "Yett does not abort what takes too long, so nothing calls this hook."),
     unmatched(&["pre_request", "post_request"], REQUEST_HOOK),
     unmatched(
         &[

@@ -16,7 +16,7 @@ mod gunicorn;
 mod uvicorn;
 mod uwsgi;
 
-use crate::registry::{Equivalents, SETTINGS, Setting};
+use crate::registry::{self, Equivalents, SETTINGS, Setting};
 
 /// A server that people come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +96,8 @@ pub(crate) enum Foreign {
 }
 
 /// The one-letter options of Gunicorn that people type without thinking, where Yett has none of that letter.
-const LETTERS: &[(&str, &str)] = &[
-    ("w", "workers"),
-    ("k", "worker_class"),
-    ("e", "raw_env"),
-    ("D", "daemon"),
-    ("u", "user"),
-    ("g", "group"),
-];
+const LETTERS: &[(&str, &str)] =
+    &[("k", "worker_class"), ("e", "raw_env"), ("D", "daemon"), ("u", "user"), ("g", "group")];
 
 /// What an option or a setting of another server is here. `name` is one of its spellings, with or without dashes:
 /// `--port`, `keepalive`, `--keep-alive`, `-w`.
@@ -113,6 +107,9 @@ pub(crate) fn foreign(name: &str) -> Option<Foreign> {
     let is_meant = |options: &[&str]| options.iter().any(|option| bare(option) == wanted);
     Peer::ALL.iter().find_map(|peer| {
         let row = SETTINGS.iter().find(|setting| is_meant(setting.equivalents.of(*peer)));
+        let is_matched =
+            |(options, ours): &&(&[&str], &str)| is_meant(options) && registry::find(ours).is_some();
+        let row = row.or_else(|| registry::find(peer.matched().iter().find(is_matched)?.1));
         let lacks = || peer.unmatched().iter().find(|group| is_meant(group.options));
         row.map(Foreign::Is).or_else(|| lacks().map(|group| Foreign::Lacks(group.reason)))
     })
@@ -137,21 +134,16 @@ const fn unmatched(options: &'static [&'static str], reason: &'static str) -> Un
 
 // Reasons that several servers share.
 
-const PROCESSES: &str =
-    "Yett runs one process for now; several, and their restarts, come with its supervisor.";
 const TLS: &str = "Yett does not speak TLS yet; the proxy or load balancer in front has to end it.";
 const HTTP2: &str = "Yett speaks HTTP/1.1; the proxy in front translates HTTP/2.";
 const WEBSOCKET: &str = "Yett does not speak WebSocket yet.";
-const RELOAD: &str =
-    "Yett does not restart when files change; while developing, `watchfiles 'yett app:app'` does it.";
+const RELOAD: &str = "`yett dev app:app` serves while developing, and reloads when files change.";
+const RELOAD_DETAIL: &str = "`yett dev` finds out by itself what to watch and when; reload_include and reload_exclude say \
+                             which files count.";
+const SHARED_SOCKET: &str = "Yett's workers share one socket, and take connections by their load.";
 const LOG_CONFIG: &str = "Python's logging is the application's own to configure; `error_log = \"logging\"` sends \
                           Yett's messages through it.";
-const USER: &str =
-    "Yett stays the user that it is started as; systemd (`User=`, `Group=`) or the container sets it.";
-const PID_FILE: &str = "Yett writes no pid file; what started it (systemd, a container) knows the process.";
 const PROCESS_NAME: &str = "Yett does not rename its process.";
-const DIRECTORY: &str =
-    "Start Yett in that directory (`WorkingDirectory=` of systemd); it can then be imported from.";
 const ENVIRONMENT: &str =
     "Set variables where Yett is started (`Environment=` of systemd, or the container).";
 const METRICS: &str = "Yett sends no metrics; the access log has what they are made of.";
@@ -175,10 +167,14 @@ mod tests {
             ("keepalive", "keep_alive_timeout"),
             ("--proxy-headers", "trusted_proxies"),
             ("-k", "interface"),
+            ("-u", "user"),
+            ("--preload-app", "preload"),
+            ("--limit-max-requests", "max_requests"),
+            ("--harakiri", "request_timeout"),
         ] {
             assert!(matches!(foreign(name), Some(Foreign::Is(row)) if row.name == setting), "{name}");
         }
-        for name in ["-w", "--workers", "workers", "--reload", "--preload-app", "--harakiri"] {
+        for name in ["--reload", "-D", "--max-worker-lifetime-delta", "--cheaper", "--certfile"] {
             assert!(matches!(foreign(name), Some(Foreign::Lacks(_))), "{name}");
         }
         for name in ["", "-", "--", "-z", "w", "--lop"] {

@@ -1,18 +1,12 @@
 //! Uvicorn: the options of its command line without an equivalent.
 
 use super::{
-    ENVIRONMENT, HTTP2, LOG_CONFIG, PROCESSES, RELOAD, SHEDDING, TLS, Unmatched, WEBSOCKET, unmatched,
+    ENVIRONMENT, HTTP2, LOG_CONFIG, RELOAD, RELOAD_DETAIL, SHEDDING, TLS, Unmatched, WEBSOCKET, unmatched,
 };
 
 pub(super) static UNMATCHED: &[Unmatched] = &[
-    unmatched(
-        &["--reload", "--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay"],
-        RELOAD,
-    ),
-    unmatched(
-        &["--workers", "--limit-max-requests", "--limit-max-requests-jitter", "--timeout-worker-healthcheck"],
-        PROCESSES,
-    ),
+    unmatched(&["--reload"], RELOAD),
+    unmatched(&["--reload-dir", "--reload-delay"], RELOAD_DETAIL),
     unmatched(&["--http"], "Yett has one parser."),
     unmatched(&["--http2"], HTTP2),
     unmatched(

@@ -1,8 +1,8 @@
 //! uWSGI: the usual options of an `.ini` file without an equivalent.
 
 use super::{
-    DIRECTORY, ENVIRONMENT, HTTP2, METRICS, PATHS, PID_FILE, PROCESS_NAME, PROCESSES, RELOAD, STATIC, TLS,
-    USER, Unmatched, WEBSOCKET, unmatched,
+    ENVIRONMENT, HTTP2, METRICS, PATHS, PROCESS_NAME, RELOAD, SHARED_SOCKET, STATIC, TLS, Unmatched,
+    WEBSOCKET, unmatched,
 };
 
 const ALWAYS: &str = "There is nothing to switch: Yett does so by itself.";
@@ -27,38 +27,49 @@ pub(super) static MATCHED: &[(&[&str], &str)] = &[
     (&["worker-reload-mercy", "reload-mercy"], "graceful_timeout"),
     (&["buffer-size"], "limit_head"),
     (&["limit-post"], "limit_body"),
+    (&["processes", "workers"], "workers"),
+    (&["lazy", "lazy-apps"], "preload"),
+    (&["harakiri"], "request_timeout"),
+    (&["max-requests"], "max_requests"),
+    (&["max-requests-delta"], "max_requests_jitter"),
+    (&["max-worker-lifetime"], "worker_lifetime"),
+    (&["reload-on-rss", "evil-reload-on-rss"], "max_rss"),
+    (&["pidfile", "pidfile2", "safe-pidfile", "safe-pidfile2"], "pid"),
+    (&["uid"], "user"),
+    (&["gid"], "group"),
+    (&["umask"], "umask"),
+    (&["chdir", "chdir2"], "chdir"),
 ];
 
 pub(super) static UNMATCHED: &[Unmatched] = &[
     unmatched(
-        &[
-            "master",
-            "processes",
-            "workers",
-            "cheaper",
-            "cheaper-initial",
-            "cheaper-step",
-            "cheaper-algo",
-            "max-requests",
-            "max-requests-delta",
-            "max-worker-lifetime",
-            "min-worker-lifetime",
-            "reload-on-rss",
-            "reload-on-as",
-            "evil-reload-on-rss",
-            "evil-reload-on-as",
-            "lazy",
-            "lazy-apps",
-            "thunder-lock",
-            "reuse-port",
-            "cpu-affinity",
-        ],
-        PROCESSES,
+        &["master"],
+        "There is nothing to switch: a supervisor looks after the workers, unless `supervisor = false`.",
     ),
     unmatched(
-        &["harakiri", "harakiri-verbose", "http-timeout", "http-connect-timeout"],
-        "Yett does not interrupt the application. Clients that are too slow meet head_timeout, body_timeout and \
-         write_timeout.",
+        &["cheaper", "cheaper-initial", "cheaper-step", "cheaper-algo"],
+        "Yett keeps as many workers as `workers` says; SIGTTIN and SIGTTOU change the number.",
+    ),
+    unmatched(
+        &["min-worker-lifetime", "max-worker-lifetime-delta"],
+        "Yett replaces one worker at a time in any case; worker_lifetime_jitter spreads the replacements.",
+    ),
+    unmatched(
+        &["reload-on-as", "evil-reload-on-as"],
+        "Address space says little about memory in use; max_rss goes by what is resident.",
+    ),
+    unmatched(&["thunder-lock", "reuse-port"], SHARED_SOCKET),
+    unmatched(
+        &["cpu-affinity"],
+        "The system shares out the CPUs; `taskset` or systemd's CPUAffinity= restricts them.",
+    ),
+    unmatched(
+        &["harakiri-verbose"],
+        "There is nothing to switch: what a request was doing that took too long stands in the log.",
+    ),
+    unmatched(
+        &["http-timeout", "http-connect-timeout"],
+        "Clients that are too slow meet head_timeout, body_timeout and write_timeout.",
     ),
     unmatched(
         &["enable-threads", "single-interpreter", "need-app", "die-on-term", "vacuum", "http-auto-chunked"],
@@ -75,10 +86,8 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
         "Start the `yett` that is installed in that environment: `venv/bin/yett`.",
     ),
     unmatched(&["pythonpath", "python-path", "pp"], PATHS),
-    unmatched(&["chdir", "chdir2"], DIRECTORY),
     unmatched(&["env", "for-env"], ENVIRONMENT),
-    unmatched(&["uid", "gid", "chown-socket"], USER),
-    unmatched(&["pidfile", "pidfile2", "safe-pidfile"], PID_FILE),
+    unmatched(&["chown-socket"], "A unix socket belongs to the user and group that `user` and `group` name."),
     unmatched(&["procname", "procname-prefix", "procname-prefix-spaced", "auto-procname"], PROCESS_NAME),
     unmatched(&["stats", "stats-server", "memory-report", "metric", "carbon", "statsd"], METRICS),
     unmatched(

@@ -144,7 +144,7 @@ impl File<'_> {
     fn read_setting(&self, name: &str, value: &Spanned<DeValue<'_>>, origin: Origin, layers: &mut Layers) {
         let Some(setting) = layers.known(name, &origin) else { return };
         let given = format!("{origin}: {name} = {}", self.shown(&value.span()));
-        if let (Kind::Mode(_), DeValue::Integer(number)) = (&setting.kind, value.get_ref())
+        if let (Kind::Mode(..), DeValue::Integer(number)) = (&setting.kind, value.get_ref())
             && number.radix() != 8
         {
             // 440 would be the mode 670.

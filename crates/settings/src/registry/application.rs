@@ -12,6 +12,7 @@ macro_rules! application {
         help: "Interface of the application: auto, asgi, wsgi",
         details: "`auto` looks at the application, and says so where it cannot tell; ASGI 2 applications are \
                   adapted.",
+        reloadable: true,
         equivalents: Equivalents {
             gunicorn: &["worker_class"],
             uvicorn: &["--interface"],
@@ -32,6 +33,7 @@ macro_rules! application {
         help: "Most threads that run the application (WSGI)",
         details: "Only as many of them take requests as the application's own waiting calls for. With 1 no two \
                   requests run at the same time, which an application that is not thread-safe needs.",
+        reloadable: true,
         equivalents: Equivalents {
             gunicorn: &["threads"],
             granian: &["--blocking-threads"],
@@ -48,6 +50,7 @@ macro_rules! application {
         details: "A collected body is held in memory up to 64KiB, and in a temporary file beyond that. Without \
                   it, `wsgi.input` reads from the connection while the application runs, and a slow client \
                   holds a thread.",
+        reloadable: true,
         sample: ("off", || Value::Bool(false)),
     }
 
@@ -60,6 +63,7 @@ macro_rules! application {
         help: "Request headers with _ in their names (WSGI): drop, allow",
         details: "`allow` hands them to the application; then nothing in front may rely on a header whose name \
                   has a hyphen.",
+        reloadable: true,
         equivalents: Equivalents { gunicorn: &["header_map"], ..NO_EQUIVALENTS },
         sample: ("allow", || Value::Text("allow".into())),
     }
@@ -72,6 +76,7 @@ macro_rules! application {
         help: "Application in a Paste file: yett production.ini",
         details: "The section `[app:NAME]`, or `[pipeline:NAME]` or `[composite:NAME]`. \
                   `yett production.ini#NAME` says the same and wins.",
+        reloadable: true,
         sample: ("other", || Value::Text("other".into())),
     }
 
@@ -82,6 +87,7 @@ macro_rules! application {
         placeholder: "NAME",
         help: "Event loop (ASGI): auto, asyncio, uvloop",
         details: "`auto` takes uvloop if it is installed, asyncio otherwise.",
+        reloadable: true,
         equivalents: Equivalents { gunicorn: &["asgi_loop"], uvicorn: &["--loop"], granian: &["--loop"] },
         sample: ("asyncio", || Value::Text("asyncio".into())),
     }
@@ -94,6 +100,7 @@ macro_rules! application {
         help: "Lifespan protocol (ASGI): auto, on, off",
         details: "`auto` offers it and serves without it if the application raises before it answers; `on` \
                   demands it; `off` never offers it.",
+        reloadable: true,
         equivalents: Equivalents { gunicorn: &["asgi_lifespan"], uvicorn: &["--lifespan"], ..NO_EQUIVALENTS },
         sample: ("off", || Value::Text("off".into())),
     }
@@ -105,6 +112,7 @@ macro_rules! application {
         placeholder: "PATH",
         help: "Prefix under which a proxy serves the application",
         details: "The `root_path` of ASGI and the `SCRIPT_NAME` of WSGI. It starts with a slash; slashes at its end are dropped.",
+        reloadable: true,
         equivalents: Equivalents {
             gunicorn: &["root_path"],
             uvicorn: &["--root-path"],
@@ -119,6 +127,7 @@ macro_rules! application {
         reason: "A handler that does not wait is answered without a turn of the event loop.",
         help: "Begin requests at once, without a turn of the event loop (ASGI)",
         details: "Needs Python 3.12 or later, and that the application sets no task factory.",
+        reloadable: true,
         sample: ("off", || Value::Bool(false)),
     }
 

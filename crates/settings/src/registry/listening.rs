@@ -36,7 +36,7 @@ macro_rules! listening {
     }
 
     /// Permission bits of unix sockets; `None` leaves them to the umask.
-    unix_mode: Option<u32> = Mode {
+    unix_mode: Option<u32> = Mode("umask") {
         default: "umask",
         reason: "What every other program does with the files it makes.",
         placeholder: "MODE",

@@ -7,8 +7,13 @@
 //! | `logging`     | what is written down                                           |
 //! | `proxies`     | what proxies in front are believed                             |
 //! | `responses`   | what is added to responses                                     |
+//! | `workers`     | how many processes serve, and how they share the work          |
+//! | `process`     | what a server is to the system: user, directory, pid file      |
+//! | `replacement` | for how long a worker serves                                   |
 //! | `timeouts`    | how long to wait for whom                                      |
 //! | `limits`      | how much a request may be, and a response may leave behind     |
+//! | `hooks`       | what is called at the turns of a server's life                 |
+//! | `development` | what only `yett dev` looks at                                  |
 //!
 //! A row reads `field: Type = Kind(rules) { columns }`, after the field's doc comment. The columns are the
 //! fields of [`Setting`]; those that a row leaves out are as in `row`. From it come the field of
@@ -26,7 +31,7 @@ use crate::bind::Listen;
 use crate::choices::{Interface, Lifespan, LogFormat, LogLevel, LoopKind, SyslogFacility, UnderscoreHeaders};
 use crate::kind::{Field, Kind, Off, Value, Zero};
 use crate::log_target::{LogKind, LogTarget};
-use crate::text::{normal_root_path, not_empty};
+use crate::text::{account, function, normal_root_path, not_empty, pattern};
 use crate::trusted;
 
 #[macro_use]
@@ -40,9 +45,19 @@ mod proxies;
 #[macro_use]
 mod responses;
 #[macro_use]
+mod workers;
+#[macro_use]
+mod process;
+#[macro_use]
+mod replacement;
+#[macro_use]
 mod timeouts;
 #[macro_use]
 mod limits;
+#[macro_use]
+mod hooks;
+#[macro_use]
+mod development;
 
 /// One setting.
 pub struct Setting {
@@ -66,7 +81,8 @@ pub struct Setting {
     pub details: &'static str,
     /// The version that brought it, without its last number.
     pub since: &'static str,
-    /// Whether a running server may be told another value; otherwise it takes a restart.
+    /// Whether a reload (SIGHUP) changes it; otherwise it takes a restart. What only workers read, or the supervisor
+    /// each time it is needed, a reload changes.
     pub reloadable: bool,
     /// What other servers call it.
     pub equivalents: Equivalents,
@@ -119,10 +135,20 @@ pub enum Section {
     Proxies,
     /// What is added to responses.
     Responses,
+    /// How many processes serve, and how they share the work.
+    Workers,
+    /// What a server is to the system.
+    Process,
+    /// For how long a worker serves.
+    Replacement,
     /// How long to wait for whom.
     Timeouts,
     /// How much a request may be, and a response may leave behind.
     Limits,
+    /// What is called at the turns of a server's life.
+    Hooks,
+    /// What only `yett dev` looks at.
+    Development,
 }
 
 impl Section {
@@ -133,8 +159,13 @@ impl Section {
         Self::Logging,
         Self::Proxies,
         Self::Responses,
+        Self::Workers,
+        Self::Process,
+        Self::Replacement,
         Self::Timeouts,
         Self::Limits,
+        Self::Hooks,
+        Self::Development,
     ];
 
     /// Heading.
@@ -145,14 +176,19 @@ impl Section {
             Self::Logging => "Logging",
             Self::Proxies => "Behind a proxy",
             Self::Responses => "Responses",
+            Self::Workers => "Workers",
+            Self::Process => "Process",
+            Self::Replacement => "Replacing workers",
             Self::Timeouts => "Timeouts",
             Self::Limits => "Limits",
+            Self::Hooks => "Hooks",
+            Self::Development => "Development",
         }
     }
 
     /// Whether `-h` shows it; `--help` shows all.
     pub(crate) fn in_short_help(self) -> bool {
-        !matches!(self, Self::Timeouts | Self::Limits)
+        !matches!(self, Self::Replacement | Self::Timeouts | Self::Limits | Self::Hooks | Self::Development)
     }
 }
 
@@ -269,4 +305,4 @@ macro_rules! define {
     };
 }
 
-listening! { application logging proxies responses timeouts limits define; }
+listening! { application logging proxies responses workers process replacement timeouts limits hooks development define; }

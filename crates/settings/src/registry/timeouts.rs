@@ -56,6 +56,69 @@ macro_rules! timeouts {
         sample: ("1.5m", || Value::Int(90)),
     }
 
+    /// From the start of a request until its response begins.
+    request_timeout: Duration = Duration(Zero::Refused, Off::Allowed) {
+        default: "off",
+        reason: "Only who knows the application knows how long it may take.",
+        placeholder: "DURATION",
+        help: "Longest time until a response begins (504 after it)",
+        details: "Counted from the complete request head. An ASGI request is cancelled; in the thread of a WSGI request \
+                  `yett.RequestTimeout` is raised. A worker in which that does not help is replaced. What it was \
+                  doing stands in the log.",
+        reloadable: true,
+        sample: ("30s", || Value::Int(30)),
+    }
+
+    /// From the start of a request until its response is complete.
+    request_total_timeout: Duration = Duration(Zero::Refused, Off::Allowed) {
+        default: "off",
+        reason: "Downloads and streams may take as long as they are worth.",
+        placeholder: "DURATION",
+        help: "Longest time until a response is complete",
+        details: "As `request_timeout`, but streaming counts. A response that has begun is cut off.",
+        reloadable: true,
+        sample: ("10m", || Value::Int(600)),
+    }
+
+    /// How long the event loop or the threads of a worker may show no sign of life.
+    beat_timeout: Duration = Duration(Zero::Refused, Off::Allowed) {
+        default: "30s",
+        reason: "Gunicorn's default for its workers.",
+        placeholder: "DURATION",
+        help: "How long a worker's event loop or pool may show no sign of life",
+        details: "Where something blocks it for longer, the log says what, and the worker is replaced.",
+        reloadable: true,
+        equivalents: Equivalents {
+            gunicorn: &["timeout"],
+            uvicorn: &["--timeout-worker-healthcheck"],
+            ..NO_EQUIVALENTS
+        },
+        sample: ("2m", || Value::Int(120)),
+    }
+
+    /// How long Python's global lock may not be had in a worker.
+    gil_timeout: Duration = Duration(Zero::Refused, Off::Allowed) {
+        default: "30s",
+        reason: "As `beat_timeout`.",
+        placeholder: "DURATION",
+        help: "How long one thread of a worker may hold Python's global lock",
+        details: "Code in C that holds it stops every request of the worker; the log says where, and the worker \
+                  is replaced.",
+        reloadable: true,
+        sample: ("1m", || Value::Int(60)),
+    }
+
+    /// How long a worker may take until it is ready.
+    startup_timeout: Duration = Duration(Zero::Refused, Off::Allowed) {
+        default: "60s",
+        reason: "Large applications import for ten seconds on a busy machine.",
+        placeholder: "DURATION",
+        help: "Longest time from a worker's start until it is ready",
+        details: "Importing the application and the start-up of its lifespan count.",
+        reloadable: true,
+        sample: ("5m", || Value::Int(300)),
+    }
+
     /// How long running requests may go on after a signal to stop.
     graceful_timeout: Duration = Duration(Zero::Allowed, Off::Allowed) {
         default: "30s",
@@ -70,6 +133,30 @@ macro_rules! timeouts {
             granian: &["--workers-kill-timeout"],
         },
         sample: ("0", || Value::Int(0)),
+    }
+
+    /// How long new connections are still taken after a signal to stop.
+    drain_delay: Duration = Duration(Zero::Allowed, Off::Refused) {
+        default: "0s",
+        reason: "Where nobody balances load, nobody needs to be told.",
+        placeholder: "DURATION",
+        help: "How long connections are still taken after SIGTERM",
+        details: "For load balancers that take a while to notice: responses say `Connection: close` meanwhile, and \
+                  readiness is already off. `graceful_timeout` begins afterwards.",
+        reloadable: true,
+        sample: ("5s", || Value::Int(5)),
+    }
+
+    /// How long streaming responses may go on in a worker that is replaced.
+    stream_drain_timeout: Duration = Duration(Zero::Allowed, Off::Allowed) {
+        default: "5m",
+        reason: "Long enough for most downloads, and who listens to a stream connects again when it ends.",
+        placeholder: "DURATION",
+        help: "How long streaming responses may go on in a worker that is replaced",
+        details: "Responses that have begun when a reload or the limits of a worker's life replace it. Other requests \
+                  have `graceful_timeout`.",
+        reloadable: true,
+        sample: ("1h", || Value::Int(3600)),
     }
 
     } } };

@@ -78,7 +78,7 @@ fn command() -> Command {
         command = command.mut_arg(setting.name, |arg| match &setting.kind {
             Kind::Bool(..) => arg,
             Kind::Choice { words, .. } => arg.value_parser(PossibleValuesParser::new(*words)),
-            Kind::Target(..) => arg.value_hint(ValueHint::FilePath),
+            Kind::Path(_) | Kind::Target(..) => arg.value_hint(ValueHint::FilePath),
             // Nothing that a shell could know: no file names either.
             _ => arg.value_hint(ValueHint::Other),
         });

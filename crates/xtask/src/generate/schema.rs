@@ -44,7 +44,9 @@ fn property(setting: &Setting) -> Value {
         format!("{}.{details}{}", setting.help, setting.details).replace('`', "").into();
     property["default"] = match setting.kind {
         Kind::Bool(..) => (setting.default == "on").into(),
-        Kind::Count(..) => setting.default.parse::<u64>().map_or(Value::Null, Into::into),
+        Kind::Count(..) | Kind::CountOr(..) => {
+            setting.default.parse::<u64>().map_or_else(|_| setting.default.into(), Into::into)
+        }
         _ => setting.default.into(),
     };
     property
@@ -59,11 +61,21 @@ fn values(kind: &Kind) -> Value {
             json!({"type": "string", "enum": words}),
             json!({"type": "string", "pattern": format!("^({})$", patterns(words))}),
         ]),
-        Kind::Text(..) => json!({"type": "string"}),
+        Kind::Text(..) | Kind::Path(_) => json!({"type": "string"}),
         Kind::Count(_, allowed) => any([
             json!({"type": "integer", "minimum": allowed.start(), "maximum": allowed.end()}),
             json!({"type": "string", "pattern": "^[0-9]+$"}),
         ]),
+        Kind::CountOr(_, allowed, word) => {
+            let mut forms = vec![
+                json!({"type": "integer", "minimum": allowed.start(), "maximum": allowed.end()}),
+                json!({"type": "string", "pattern": format!("^([0-9]+|{})$", any_case(word))}),
+            ];
+            if *word == "off" {
+                forms.push(json!({"enum": [false]}));
+            }
+            any(forms)
+        }
         Kind::Duration(_, zero, off) => {
             let mut seconds = json!({"type": "number", "minimum": 0, "maximum": LONGEST.as_secs()});
             if *zero == Zero::Refused {
@@ -77,9 +89,9 @@ fn values(kind: &Kind) -> Value {
         Kind::Size(_, off) => {
             any([json!({"type": "integer", "minimum": 0}), size()].into_iter().chain(off_values(*off)))
         }
-        Kind::Mode(_) => any([
+        Kind::Mode(_, unset) => any([
             json!({"type": "integer", "minimum": 0, "maximum": 0o777}),
-            json!({"type": "string", "pattern": "^((0o)?0*[0-7]{1,3}|[uU][mM][aA][sS][kK])$"}),
+            json!({"type": "string", "pattern": format!("^((0o)?0*[0-7]{{1,3}}|{})$", any_case(unset))}),
         ]),
         // An error log cannot be off.
         Kind::Target(_, LogKind::Error) => json!({"type": "string", "minLength": 1, "not": no_text()}),
