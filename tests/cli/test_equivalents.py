@@ -97,6 +97,17 @@ WORDS = {
     "forwarded_allow_ips": "10.0.0.1",
     "proxy_allow_ips": "10.0.0.1",
     "syslog_addr": "udp://localhost:514",
+    "user": "www-data",
+    "group": "www-data",
+    "chdir": "src",
+    "pidfile": "run.pid",
+    "reload_extra_files": ["*.html"],
+    "--reload-include": "*.html",
+    "--reload-exclude": "tests",
+    "--reload-ignore-dirs": "tests",
+    "--reload-ignore-paths": "/tests",
+    "--working-dir": "src",
+    "--pid-file": "run.pid",
     "--host": "::1",
     "--uds": "socket",
     "--uds-permissions": "0660",
@@ -160,7 +171,10 @@ def test_the_options_of_uwsgi_that_are_said_to_have_an_equivalent_have_it(tmp_pa
         "logger": "file:errors",
         "req-logger": "file:accesses",
     }
-    words |= {"log-syslog": "true", "disable-logging": "true"}
+    words |= {"log-syslog": "true", "disable-logging": "true", "lazy": "true", "lazy-apps": "true"}
+    words |= dict.fromkeys(("uid", "gid", "chdir", "chdir2"), "shop")
+    words |= dict.fromkeys(("pidfile", "pidfile2", "safe-pidfile", "safe-pidfile2"), "run.pid")
+    words |= {"umask": "027"}
     for options, name in rows:
         for option in re.findall("`(.*?)`", options):
             lines = f"[uwsgi]\nmodule = shop\n{option} = {words.get(option, 'x:7' if name == 'bind' else '2000')}\n"

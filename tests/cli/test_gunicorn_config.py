@@ -100,15 +100,14 @@ def test_hooks_are_called_in_their_order(folder, application, last, stop):
 
 
 def test_what_has_no_equivalent_is_logged_once(folder):
-    source = RECORDING + "\n    max_requests = 100\n    def pre_fork(server, worker): pass\n"
+    source = RECORDING + "\n    proc_name = 'shop'\n    def pre_request(worker, request): pass\n"
     _, server = served(folder(source))
     server._reader.join()
     lines = [line for line in server.log.splitlines() if "WARNING" in line]
-    assert len(lines) == 4
-    assert "gunicorn.conf.py:8: workers: Yett runs one process for now" in lines[0]
-    assert "gunicorn.conf.py:18: max_requests: " in lines[1]
-    assert "gunicorn.conf.py:19: pre_fork: " in lines[2]
-    assert "thread-safe" in lines[3]
+    assert len(lines) == 3
+    assert "gunicorn.conf.py:18: proc_name: Yett does not rename its process." in lines[0]
+    assert "gunicorn.conf.py:19: pre_request: " in lines[1]
+    assert "thread-safe" in lines[2]
 
 
 def effective(folder, *options, env=None):
@@ -274,21 +273,6 @@ def test_a_file_that_cannot_be_used(folder, source, message):
     assert result.stderr.count("yett: error: ") == 1
     assert message in result.stderr
     assert "/yett/" not in result.stderr  # no traceback of ours
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-@pytest.mark.parametrize("name", ["user", "group"])
-def test_privileges_that_are_not_dropped(folder, name):
-    where = folder(f"    {name} = 'nobody'")
-    result = run_yett("check", "shop", "-c", "gunicorn.conf.py", cwd=where)
-    assert result.returncode == WRONG_USAGE
-    assert f"gunicorn.conf.py:5: {name} cannot be done without" in result.stderr
-    assert "`User=`" in result.stderr
-    for same in ("'root'", "0", "None"):
-        where = folder(f"    {name} = {same}")
-        assert run_yett("check", "shop:application", "-c", "gunicorn.conf.py", cwd=where).returncode == 0, (
-            same
-        )
 
 
 def test_a_folder_is_no_configuration(tmp_path):

@@ -63,10 +63,69 @@ def test_defaults_that_gunicorn_takes_from_the_environment(tmp_path):
         "bind": ["0.0.0.0:5000"],
         "trusted_proxies": ["*"],
         "forwarded_headers": ["x-forwarded-proto"],
+        "workers": 3,
     }
     assert "the variable WEB_CONCURRENCY=3" in result.stdout
     result = migrate("gunicorn", "app:app", "-b", ":80", cwd=tmp_path, env=environment)
     assert tomllib.loads(result.stdout)["bind"] == [":80"]
+
+
+def test_uvicorn_takes_its_number_of_workers_from_the_environment(tmp_path):
+    result = migrate("uvicorn", "app:app", cwd=tmp_path, env={"WEB_CONCURRENCY": "3"})
+    assert tomllib.loads(result.stdout)["workers"] == 3
+    result = migrate("uvicorn", "app:app", "--workers", "2", cwd=tmp_path, env={"WEB_CONCURRENCY": "3"})
+    assert tomllib.loads(result.stdout)["workers"] == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "preload"),
+    [
+        ("processes = 4", True),
+        ("processes = 4\nlazy-apps = true", False),
+        ("processes = 4\nlazy-apps = false", True),
+        ("processes = 1", None),
+        ("", None),
+    ],
+)
+def test_uwsgi_preloads_unless_it_is_lazy(tmp_path, lines, preload):
+    (tmp_path / "uwsgi.ini").write_text(f"[uwsgi]\nmodule = app\n{lines}\n")
+    assert tomllib.loads(migrate("uwsgi.ini", cwd=tmp_path).stdout).get("preload") is preload
+
+
+def test_the_settings_of_processes(tmp_path):
+    """Units and spellings of the four servers."""
+    uwsgi_lines = "reload-on-rss = 200\nmax-worker-lifetime = 3600\numask = 027\nuid = www-data\ngid = 33\n"
+    (tmp_path / "uwsgi.ini").write_text(f"[uwsgi]\nmodule = app\n{uwsgi_lines}max-requests = 0\n")
+    expected = {
+        "max_rss": "200MiB",
+        "worker_lifetime": "3600s",
+        "umask": "027",
+        "user": "www-data",
+        "group": "33",
+    }
+    assert tomllib.loads(migrate("uwsgi.ini", cwd=tmp_path).stdout) == {
+        "app": "app:application",
+        **expected,
+        "max_requests": "off",
+    }
+    line = "gunicorn app:app -b :80 -t 0 --max-requests 0 -u 33 -g www --chdir src --pid run.pid --preload"
+    result = tomllib.loads(migrate(line, cwd=tmp_path).stdout)
+    expected = {"beat_timeout": "off", "max_requests": "off", "user": "33", "group": "www", "chdir": "src"}
+    assert result == {"app": "app:app", "bind": [":80"], **expected, "pid": "run.pid", "preload": True}
+    line = "granian app:app --interface wsgi --workers-max-rss 512 --workers-lifetime 6h --pid-file a.pid"
+    line += " --working-dir src --reload-ignore-dirs a --reload-ignore-paths /b/c"
+    result = tomllib.loads(migrate(line, cwd=tmp_path).stdout)
+    expected = {"max_rss": "512MiB", "worker_lifetime": "21600s", "pid": "a.pid", "chdir": "src"}
+    assert result == {
+        "app": "app:app",
+        "interface": "wsgi",
+        **expected,
+        "reload_exclude": ["a", "/b/c"],
+    }
+    line = "uvicorn app:app --reload-include *.html --timeout-worker-healthcheck 9 --limit-max-requests 7"
+    result = tomllib.loads(migrate(line, cwd=tmp_path).stdout)
+    expected = {"reload_include": ["*.py", "*.html"], "beat_timeout": "9s", "max_requests": 7}
+    assert result == {"app": "app:app", **expected}
 
 
 def test_help(tmp_path):
@@ -134,13 +193,14 @@ def test_a_command_line_as_it_stands_in_a_unit_file(tmp_path):
 
 def test_one_value_of_uwsgi_that_cannot_be_read_leaves_the_others(tmp_path):
     (tmp_path / "uwsgi.ini").write_text(
-        "\ufeff[uwsgi]\r\nmodule = app\r\nprocesses = %k\r\nthreads = %x\r\nsocket-timeout = 1.5\r\n"
+        "\ufeff[uwsgi]\r\nmodule = app\r\nlisten = %k\r\nthreads = %x\r\nsocket-timeout = 1.5\r\n"
         "mount = /shop=app\r\nhttp = :80\r\n",
         encoding="utf-8",
     )
     result = migrate("uwsgi.ini", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert tomllib.loads(result.stdout) == {"app": "app:application", "bind": [":80"]}
+    expected = {"app": "app:application", "backlog": os.cpu_count(), "bind": [":80"]}
+    assert tomllib.loads(result.stdout) == expected
     assert "It is not understood: threads = %x: not a whole number." in result.stdout
     assert "%k: not a whole number" not in result.stdout
     assert "Requests outside the mount point" not in result.stdout  # which was not carried over

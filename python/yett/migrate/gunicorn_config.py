@@ -18,9 +18,6 @@ _MODULE = "__config__"
 _MODES = ("umask", "control_socket_mode")
 # What would make Yett something else than what the file asks for: clients would speak TLS, or uwsgi, to it.
 _REFUSED = ("certfile", "keyfile")
-# What started as root would be root for every request.
-_DROPPED = ("user", "group")
-_ROOT = ("root", "0", "")
 # Texts, or lists of them.
 _LISTS = ("bind", "raw_env", "pythonpath", "forwarded_allow_ips", "proxy_allow_ips")
 # What `load` does for the process.
@@ -62,6 +59,7 @@ def load(path: str) -> Loaded:
         # No line: the option is in the message, and is the only one of that text.
         error.message = f"{path}: {error.message}"
         raise
+    report.carried.pop("chdir", None)  # done
     values = [(name, carried.value, carried.sources[0].line) for name, carried in report.carried.items()]
     for carried in report.carried.values():
         if not isinstance(carried.value, (bool, int, float, str, list)):
@@ -220,14 +218,8 @@ def _refuse(configuration: Configuration) -> None:
     refused = [given[name] for name in _REFUSED if name in given and given[name].value]
     if "protocol" in given and str(given["protocol"].value).lower() == "uwsgi":
         refused.append(given["protocol"])
-    if os.geteuid() == 0:
-        refused += [given[name] for name in _DROPPED if name in given and _is_other(given[name].value)]
     for option in refused:
         raise MigrateError(
             f"{configuration.path}:{option.line}: {option.name} cannot be done without",
             equivalents.unmatched(gunicorn.PEER)[option.name],
         )
-
-
-def _is_other(user: Any) -> bool:
-    return user is not None and str(user) not in _ROOT

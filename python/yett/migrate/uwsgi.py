@@ -260,11 +260,11 @@ def _preload(given: dict[str, Given], report: Report) -> None:
     lazy = next((given[name] for name in _LAZY if name in given), None)
     if lazy is not None and flag(lazy.value):
         report.carry("preload", False, lazy)
-    elif processes := given.get("processes") or given.get("workers"):
+    elif (workers := report.carried.get("workers")) and workers.value > 1:
         report.carry(
             "preload",
             True,
-            processes,
+            workers.sources[-1],
             "uWSGI imports the application once, before it forks, which is kept here.",
         )
 
