@@ -1,7 +1,6 @@
 """`yett --config gunicorn.conf.py`: a file of Gunicorn's as it is, with its server hooks."""
 
 import json
-import os
 import signal
 import textwrap
 
