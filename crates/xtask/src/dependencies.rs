@@ -16,7 +16,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("settings", &[]),
     // Gateways write it, and the supervisor will; its formats are tested and fuzzed without an interpreter.
     ("logs", &["yett-settings"]),
-    ("python", &["yett-proto", "yett-net", "yett-settings", "yett-logs"]),
+    // When workers are started, replaced and stopped is tested without processes and without an interpreter.
+    ("supervisor", &["yett-settings", "yett-logs"]),
+    ("python", &["yett-proto", "yett-net", "yett-settings", "yett-logs", "yett-supervisor"]),
     ("xtask", &["yett-settings"]),
 ];
 
