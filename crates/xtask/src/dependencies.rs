@@ -16,7 +16,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("settings", &[]),
     // Gateways write it, and the supervisor will; its formats are tested and fuzzed without an interpreter.
     ("logs", &["yett-settings"]),
-    ("python", &["yett-proto", "yett-net", "yett-settings", "yett-logs"]),
+    // What is to be done about the workers is decided, and tested, without an interpreter and in virtual time.
+    ("supervisor", &["yett-settings", "yett-logs"]),
+    ("python", &["yett-proto", "yett-net", "yett-settings", "yett-logs", "yett-supervisor"]),
     ("xtask", &["yett-settings"]),
 ];
 

@@ -6,7 +6,8 @@ use crate::source::lines_with_word;
 
 /// Crates that may have unsafe leaf files, with how the files (or folders) are called. All other crates
 /// forbid unsafe code.
-const LEAVES: &[(&str, &[&str])] = &[("python", &["ffi"]), ("net", &["ffi", "socket", "ownership"])];
+const LEAVES: &[(&str, &[&str])] =
+    &[("python", &["ffi"]), ("net", &["ffi", "socket", "ownership"]), ("supervisor", &["ffi"])];
 
 /// How far above its `unsafe` the reason may begin: a statement that is broken over a few lines has its
 /// comment above the first.
