@@ -28,10 +28,10 @@ lint-stamp := $(stamp)-lint-$(call digest,tools/requirements-lint.txt)
 extension-stamp := $(stamp)-extension
 extension := python/yett/_core$(word 2,$(python-facts))
 extension-sources := Cargo.toml Cargo.lock pyproject.toml \
-	$(shell find crates/proto crates/net crates/settings crates/logs crates/python -name '*.rs' -o -name Cargo.toml)
+	$(shell find crates/proto crates/net crates/settings crates/logs crates/supervisor crates/python -name '*.rs' -o -name Cargo.toml)
 
 # The extension module is left out: it needs an interpreter to link, and is tested from outside.
-rust-packages := -p yett-proto -p yett-net -p yett-settings -p yett-logs -p xtask
+rust-packages := -p yett-proto -p yett-net -p yett-settings -p yett-logs -p yett-supervisor -p xtask
 
 # pyo3 looks at the interpreter even where nothing is linked.
 export PYO3_PYTHON ?= $(shell command -v $(PYTHON))

@@ -1,0 +1,95 @@
+//! What supervisor and workers see of each other: one block of shared memory, made before the first fork.
+//!
+//! | question | file |
+//! |---|---|
+//! | What is known of one process? | [`slot`] |
+//! | What is known of one request? | [`entry`] |
+//! | How does a worker write it? | [`own`] |
+//! | Where does the memory come from? | `ffi` |
+//!
+//! Everything in it is atomic, and nobody ever waits for anybody: a process may die between any two writes. Nothing here
+//! looks at a clock; times are told by the caller, in the units that each field names, of the monotonic clock, which all
+//! processes of a machine share.
+
+pub mod entry;
+mod ffi;
+pub mod own;
+pub mod slot;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use entry::{EntryId, Running, Summary};
+pub use own::OwnSlot;
+pub use slot::{Order, Slot, State, Why};
+
+/// What concerns all processes.
+#[derive(Debug, Default)]
+#[repr(C, align(4096))]
+struct Header {
+    draining: AtomicBool,
+    failure_told: AtomicBool,
+}
+
+/// The shared block. Made once, before the first fork; children find it where their parent had it. To be kept in an
+/// `Arc`: it unmaps itself, in this process, when it is dropped.
+#[derive(Debug)]
+pub struct Scoreboard {
+    memory: ffi::Shared,
+}
+
+impl Scoreboard {
+    /// One with room for `slots` processes. Only what is used costs memory: a page for each process, and one for each 16
+    /// requests that run in it at once.
+    ///
+    /// # Errors
+    /// The system has no memory to give (`ENOMEM`), or there are too many slots to be counted (`EINVAL`).
+    pub fn new(slots: usize) -> io::Result<Self> {
+        Ok(Self { memory: ffi::Shared::new(slots)? })
+    }
+
+    /// All slots, used or free.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        self.memory.slots()
+    }
+
+    /// One slot; `None` if there are not so many.
+    #[must_use]
+    pub fn slot(&self, index: usize) -> Option<&Slot> {
+        self.slots().get(index)
+    }
+
+    /// The first slot that nobody has. Only the supervisor gives them away, so that nobody takes it in between.
+    #[must_use]
+    pub fn find_free(&self) -> Option<usize> {
+        self.slots().iter().position(Slot::is_free)
+    }
+
+    /// The server is about to stop: health checks are to say that it is not ready.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.memory.header().draining.load(Ordering::Acquire)
+    }
+
+    /// See [`Scoreboard::is_draining`].
+    pub fn set_draining(&self, draining: bool) {
+        self.memory.header().draining.store(draining, Ordering::Release);
+    }
+
+    /// True for the one that asks first, in all processes: whoever gets it tells a failure that all of them see. Until
+    /// [`Scoreboard::forget_failure`].
+    #[must_use]
+    pub fn tells_failure(&self) -> bool {
+        !self.memory.header().failure_told.swap(true, Ordering::AcqRel)
+    }
+
+    /// The next failure is another one, to be told anew.
+    pub fn forget_failure(&self) {
+        self.memory.header().failure_told.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
