@@ -170,8 +170,10 @@ impl Machine {
         self.expire_workers();
         self.expire_zygotes();
         if self.begun && self.stop.is_none() {
+            // Whom the next step of a reload has to do without has been sent away before.
+            self.clear_seats();
             self.step_reload();
-            self.settle_seats();
+            self.fill_seats();
             self.step_recycling();
             self.settle_zygotes();
             self.tell_start();

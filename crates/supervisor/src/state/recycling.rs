@@ -1,5 +1,5 @@
 //! Workers that have reached a limit, or are stuck, are replaced: the replacement is ready first, then the old one goes
-//! (`settle_seats` sends it away).
+//! (`clear_seats` sends it away).
 //!
 //! With more than two workers, one that has reached a limit waits until no other is being recycled: until that one has
 //! ended, or only its streams keep it. Stuck ones wait for nobody.
@@ -43,7 +43,7 @@ impl Machine {
             let worker = self.only_server(seat);
             if let Some((worker, (since, why))) = worker.and_then(|worker| Some((worker, worker.wish?))) {
                 // Those that a reload replaces anyway have their turn there.
-                if why.is_stuck() || worker.generation == self.newest_generation() {
+                if why.is_stuck() || worker.generation == self.generation {
                     waiting.push((since, seat, why.is_stuck()));
                 }
             }

@@ -61,11 +61,6 @@ impl Machine {
         self.trial().is_some()
     }
 
-    /// Workers of earlier generations than this are to be replaced.
-    pub(super) fn newest_generation(&self) -> u32 {
-        self.generation
-    }
-
     /// What a worker belongs to that is forked now.
     pub(super) fn generation_of_forks(&self) -> u32 {
         match &self.reload {

@@ -79,9 +79,8 @@ impl Machine {
         Some(id)
     }
 
-    /// Sends away whoever is not needed any more, and takes empty seats again.
-    pub(super) fn settle_seats(&mut self) {
-        let newest = self.newest_generation();
+    /// Sends away whoever is not needed any more.
+    pub(super) fn clear_seats(&mut self) {
         let mut superfluous = Vec::new();
         for seat in 0..u32::try_from(self.seats.len()).unwrap_or(u32::MAX) {
             let staying = self.staying(seat);
@@ -91,7 +90,7 @@ impl Machine {
             };
             superfluous.extend(staying.iter().enumerate().filter_map(|(index, worker)| {
                 // Nobody waits for a worker with old code that does not serve yet.
-                let outdated = worker.generation < newest && worker.phase != Phase::Ready;
+                let outdated = worker.generation < self.generation && worker.phase != Phase::Ready;
                 let unwanted = seat >= self.wanted || index < replaced || outdated;
                 unwanted.then_some((worker.id, worker.phase))
             }));
@@ -99,6 +98,10 @@ impl Machine {
         for (id, phase) in superfluous {
             self.dismiss(id, if phase == Phase::Ready { Order::Retire } else { Order::Quick });
         }
+    }
+
+    /// Takes empty seats again.
+    pub(super) fn fill_seats(&mut self) {
         for seat in 0..self.wanted {
             if self.may_fork(seat) && self.staying(seat).is_empty() {
                 self.fork(seat, self.generation_of_forks());

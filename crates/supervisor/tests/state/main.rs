@@ -1,0 +1,10 @@
+//! The supervisor's state machine, as stories in virtual time (one file for each subject), and by random sequences of events.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod failing;
+mod kit;
+mod recycling;
+mod reloading;
+mod starting;
+mod stopping;
+mod zygotes;
