@@ -54,6 +54,7 @@ impl Driver {
         if !self.options.proxies.admits(&new) {
             return;
         }
+        self.options.count_accepted();
         let now = clock::now();
         let mut failed = None;
         let mut slots = self.slots.borrow_mut();
@@ -61,6 +62,9 @@ impl Driver {
         slots.insert_with(|token| {
             match Connection::new(new, &self.options.limits, &self.reactor, token, now) {
                 Ok(mut connection) => {
+                    if self.closing.get() {
+                        connection.close_soon();
+                    }
                     let mut deadlines = self.deadlines.borrow_mut();
                     connection.settle(token, now, &self.options.timeouts, &mut deadlines);
                     armed = deadlines.next_alarm(false);

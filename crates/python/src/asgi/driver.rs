@@ -83,6 +83,8 @@ pub struct Driver {
     /// Exchanges whose task is still running, attached to a connection or not.
     pub running: RefCell<slab::Slab<Py<Exchange>>>,
     pub draining: Cell<bool>,
+    /// Responses say that their connection ends.
+    pub closing: Cell<bool>,
     /// Called once when nothing runs and no response is on its way any more.
     pub drained_callback: RefCell<Option<Py<PyAny>>>,
 }
@@ -125,6 +127,7 @@ impl Driver {
             spare_heads: RefCell::default(),
             running: RefCell::default(),
             draining: Cell::new(false),
+            closing: Cell::new(false),
             drained_callback: RefCell::default(),
         })
     }

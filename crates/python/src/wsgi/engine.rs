@@ -45,6 +45,8 @@ pub struct Engine {
     /// Accepting pauses for want of descriptors.
     accepting_paused: AtomicBool,
     draining: AtomicBool,
+    /// Responses say that their connection ends.
+    closing: AtomicBool,
     /// Told, while draining, whenever a connection comes to rest or ends.
     rested: (Mutex<()>, Condvar),
 }
@@ -66,6 +68,7 @@ impl Engine {
             acceptor: Mutex::new(Acceptor::new(listeners)),
             accepting_paused: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             rested: (Mutex::default(), Condvar::new()),
         })
     }
@@ -89,6 +92,7 @@ impl Engine {
         if !self.options.proxies.admits(&new) {
             return;
         }
+        self.options.count_accepted();
         let Some(token) = self.clients.open() else {
             return log::error("a new connection: there are too many already");
         };
@@ -255,6 +259,20 @@ impl Engine {
 
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on responses say that their connection ends, and it does; new ones are taken as before.
+    pub fn close_soon(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// A response is about to begin on this connection, which may have to be its last.
+    pub fn may_be_last(&self, connection: &mut Connection) {
+        if self.is_draining() {
+            connection.drain();
+        } else if self.closing.load(Ordering::Acquire) {
+            connection.close_soon();
+        }
     }
 
     /// No new connections; idle ones are closed; responses say that theirs will be. From a thread that is none of the

@@ -12,6 +12,7 @@ use super::worker::Worker;
 use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
+use crate::slot::Slot;
 
 /// How long a signal that the application handles may wait while the server drains. A tenth of a second is at once for
 /// whoever sent it.
@@ -28,16 +29,18 @@ pub struct WsgiServer {
 
 #[pymethods]
 impl WsgiServer {
-    /// `context`: copied for each request. The listeners are taken over.
+    /// `context`: copied for each request. `slot`: where the supervisor sees what goes on. The listeners are taken over.
     #[new]
+    #[pyo3(signature = (application, listeners, settings, context, slot = None))]
     #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
     fn new(
         application: Py<PyAny>,
         listeners: Vec<Bound<'_, Listener>>,
         settings: Py<Settings>,
         context: Py<PyAny>,
+        slot: Option<&Slot>,
     ) -> PyResult<Self> {
-        let options = Options::new(&settings.get().values)?;
+        let options = Options::new(&settings.get().values, slot.map(Slot::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let engine = Arc::new(Engine::new(listeners, options)?);
@@ -58,7 +61,8 @@ impl WsgiServer {
             &self.settings.get().values,
             &self.engine,
         )?;
-        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine)));
+        let thread = py.import("threading")?.call_method0("get_ident")?.extract()?;
+        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine), thread));
         let mut worker = new_worker();
         loop {
             let (request, ready) = py.detach(|| {
@@ -79,6 +83,11 @@ impl WsgiServer {
                 worker.member.door.visited(wait, stay);
             }
         }
+    }
+
+    /// From now on responses say `Connection: close`, and it is closed; accepting goes on.
+    fn closing(&self) {
+        self.engine.close_soon();
     }
 
     /// Takes no more connections and closes idle ones. True when all requests have been answered within `patience`
