@@ -26,13 +26,14 @@ def _main(arguments: list[str]) -> int:
         from . import completions
 
         return completions.main(arguments[1:])
-    loaded = None
     if path := _core.config_file(arguments):
         from . import command, config  # for reading Python, which most command lines do without
 
         loaded = config.read(path)
         if loaded is None:
             return command.WRONG_USAGE
+    else:
+        loaded = None
     invocation = _core.parse_command_line(arguments, (path, loaded.values) if path and loaded else None)
     if invocation.settings is None:
         from . import output
@@ -45,7 +46,20 @@ def _main(arguments: list[str]) -> int:
         _core.write_log("warning", note)
     from . import command
 
-    return command.carry_out(invocation, loaded.hooks if loaded else None)
+    return command.carry_out(invocation, loaded.hooks if loaded else None, lambda: _reread(arguments))
+
+
+def _reread(arguments: list[str]) -> "_core.Settings | str":
+    """The settings as they are now, or what is wrong with them."""
+    loaded = None
+    if path := _core.config_file(arguments):
+        from . import config
+
+        loaded = config.read(path)
+        if loaded is None:
+            return f"{path} is not understood"
+    invocation = _core.parse_command_line(arguments, (path, loaded.values) if path and loaded else None)
+    return invocation.settings or invocation.text
 
 
 if __name__ == "__main__":

@@ -48,6 +48,21 @@ class Hooks:
     def worker_end(self) -> None:
         """The process has stopped serving, and the application has shut down. Not called if `worker_start` failed."""
 
+    def worker_stopping(self) -> None:
+        """A worker has been told to end; requests still run."""
+
+    def forking(self, worker: int) -> None:
+        """In the supervisor: a worker is about to be forked. ``worker``: which one since the start, 1 the first."""
+
+    def worker_gone(self, pid: int) -> None:
+        """In the supervisor: a worker has ended, or was killed."""
+
+    def reloaded(self) -> None:
+        """In the supervisor: all workers run the new code."""
+
+    def succeeding(self) -> None:
+        """In the supervisor: SIGUSR2 has arrived, and another supervisor is about to be started."""
+
     def ended(self) -> None:
         """Last of all. Not called if `starting` failed."""
 

@@ -1,14 +1,17 @@
 """One process that serves: addresses, application, signals, and an orderly end."""
 
 import contextlib
-import selectors
 import signal
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from . import _core, importer, interface, wsgi
+from . import _core, importer, interface
 from .hooks import Hooks
+from .orders import Source
 from .threads import wait_for_threads
+
+if TYPE_CHECKING:
+    from .supervisor import Reread
 
 
 class ListenError(OSError):
@@ -25,18 +28,30 @@ class LogError(OSError):
 
 
 def serve(
-    app: Any, settings: _core.Settings, *, own_process: bool = False, hooks: Hooks | None = None
-) -> None:
-    """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM.
+    app: Any,
+    settings: _core.Settings,
+    *,
+    own_process: bool = False,
+    hooks: Hooks | None = None,
+    reread: "Reread | None" = None,
+) -> int:
+    """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM; the exit code.
 
-    ``own_process``: the process exists for serving. It says where it serves, and does not wait without a limit for
-    threads that the application has left at work. ``hooks`` are called at the turns of its life. Raises `HookError`.
+    ``own_process``: the process exists for serving. Unless the settings say otherwise, it looks after workers, and then
+    this function returns in each of them, too. It says where it serves, and does not wait without a limit for threads
+    that the application has left at work. ``hooks`` are called at the turns of its life; ``reread`` reads the settings
+    again for a reload. Raises `HookError`.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
     open_logs(settings)
     try:
         with _early_rotation() as asked:
+            if own_process and settings.supervisor:
+                from .supervisor import supervise
+
+                return supervise(app, settings, hooks or Hooks(), reread, asked)
             _serve(app, settings, own_process, hooks or Hooks(), asked)
+        return 0
     finally:
         # What the caller says of an error comes behind what the log says.
         _core.flush_logs()
@@ -52,8 +67,7 @@ def _serve(
         def started() -> None:
             hooks.ready()
             if own_process:
-                for listener in listeners:
-                    _core.write_log("info", f"serving on {listener.address} (stop with Ctrl-C)")
+                announce([listener.address for listener in listeners])
 
         try:
             life.enter_context(hooks.worker([listener.address for listener in listeners]))
@@ -62,14 +76,7 @@ def _serve(
             with _stop_signals(hooks) as signals:
                 if asked_early:
                     signal.raise_signal(signal.SIGUSR1)
-                if application.interface == "wsgi":
-                    with wsgi.serving(application.call, listeners, settings):
-                        started()
-                        _wait_for(signals)
-                else:
-                    from . import asgi  # and with it asyncio, which WSGI does without
-
-                    asgi.serve(application.call, listeners, settings, signals, started)
+                serve_application(application, listeners, settings, signals, started)
                 life.close()  # before the next wait, which may end the process
                 if own_process:
                     # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those
@@ -80,13 +87,29 @@ def _serve(
                 listener.close()
 
 
-def _wait_for(signals: _core.StopSignals) -> None:
-    # In this thread, the main one: the application's own signal handlers run in between.
-    with selectors.DefaultSelector() as selector:
-        selector.register(signals.fileno(), selectors.EVENT_READ)
-        while not selector.select():
-            pass
-        signals.read()
+def serve_application(
+    application: interface.Application,
+    listeners: list[_core.Listener],
+    settings: _core.Settings,
+    source: Source,
+    started: Callable[[], None],
+    slot: _core.Slot | None = None,
+) -> None:
+    """Serve until ``source`` has an order, and finish. ``started`` is called when requests are answered.
+
+    ``slot``: where other processes see what runs.
+    """
+    if application.interface == "wsgi":
+        from . import wsgi as gateway
+    else:
+        from . import asgi as gateway  # type: ignore[no-redef]  # and with it asyncio, which WSGI does without
+    gateway.serve(application.call, listeners, settings, source, started, slot)
+
+
+def announce(addresses: list[str]) -> None:
+    """Tell people where the server is."""
+    for address in addresses:
+        _core.write_log("info", f"serving on {address} (stop with Ctrl-C)")
 
 
 @contextlib.contextmanager
@@ -137,10 +160,10 @@ def open_logs(settings: _core.Settings) -> None:
         raise LogError(error.errno, error.strerror) from None
 
 
-def open_listeners(settings: _core.Settings) -> list[_core.Listener]:
-    """Open all addresses of the settings. Raises `ListenError`."""
+def open_listeners(settings: _core.Settings, inherited: list[int] | None = None) -> list[_core.Listener]:
+    """Open all addresses of the settings, or use what listens there and was ``inherited``. Raises `ListenError`."""
     try:
-        return _core.open_listeners(settings)
+        return _core.open_listeners(settings, inherited or [])
     except OSError as error:
         raise ListenError(error) from None
 

@@ -4,17 +4,15 @@ with yett.testing.serve(app) as server:
     httpx.get(server.url + "/")
 """
 
-import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _core
-from . import asgi as _asgi
-from . import loops as _loops
+from . import _core, interface
 from . import server as _server
-from . import wsgi as _wsgi
+from .orders import Order
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -54,17 +52,12 @@ def serve(app: Any, **settings: "Unpack[Arguments]") -> Iterator[TestServer]:
 
 
 def _serve(
-    application: Any, listeners: list[_core.Listener], values: _core.Settings, server: TestServer
+    application: interface.Application,
+    listeners: list[_core.Listener],
+    values: _core.Settings,
+    server: TestServer,
 ) -> Iterator[TestServer]:
-    if application.interface == "wsgi":
-        try:
-            with _wsgi.serving(application.call, listeners, values):
-                yield server
-        finally:
-            for listener in listeners:
-                listener.close()
-        return
-    thread = _Thread(application.call, listeners, values)
+    thread = _Thread(application, listeners, values)
     try:
         thread.start()
         thread.ready.wait()
@@ -79,30 +72,32 @@ def _serve(
 
 
 class _Thread(threading.Thread):
-    def __init__(self, application: Any, listeners: list[_core.Listener], settings: _core.Settings) -> None:
+    """Serves until `stop`; the source of its orders."""
+
+    def __init__(
+        self, application: interface.Application, listeners: list[_core.Listener], settings: _core.Settings
+    ) -> None:
         super().__init__(name="yett-testing", daemon=True)
         self._serve_arguments = (application, listeners, settings)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_serving = asyncio.Event()  # `_stop` is a method of Thread until 3.12
+        self._reader, self._writer = socket.socketpair()
         self.ready = threading.Event()
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         try:
-            with _loops.running_loop(self._serve_arguments[2].loop) as self._loop:
-                _loops.run_to_end(
-                    self._loop,
-                    _asgi.serve_until(self._stop_serving, *self._serve_arguments, self.ready.set),
-                )
+            _server.serve_application(*self._serve_arguments, self, self.ready.set)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self.failure = error
         finally:
             self.ready.set()
 
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def read(self) -> Order | None:
+        return "drain" if self._reader.recv(1) else None
+
     def stop(self) -> None:
-        if self._loop is None:
-            self._stop_serving.set()  # nobody waits for it yet
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._stop_serving.set)
-        self.join()
+        with self._reader, self._writer:
+            self._writer.send(b".")
+            self.join()

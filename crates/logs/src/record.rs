@@ -26,6 +26,8 @@ pub enum Outcome {
     Shed,
     /// The application failed, or left its response unfinished.
     Failed,
+    /// The process that was answering it has died.
+    WorkerDied,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             Self::Rejected => "rejected",
             Self::Shed => "shed",
             Self::Failed => "failed",
+            Self::WorkerDied => "worker-died",
         }
     }
 }
@@ -157,6 +160,28 @@ impl Record {
     #[must_use]
     pub fn of_refusal(client: Client) -> Self {
         Self::new(client)
+    }
+
+    /// The record of a request that a process which has died was answering. `began`: in microseconds of the monotonic
+    /// clock. `status`: of the response, if it had begun.
+    #[must_use]
+    pub fn of_lost(client: Client, method: &[u8], target: &[u8], began: u64, status: Option<u16>) -> Self {
+        let mut record = Self::new(client);
+        record.began = began;
+        record.method = record.copy(method);
+        record.target = record.copy(target);
+        let path = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+        let Span { start, end } = record.target;
+        record.path = Span { start, end: start + path as u32 };
+        record.query = Span { start: end.min(start + path as u32 + 1), end };
+        record.conclude(Outcome::WorkerDied, status.unwrap_or(CLIENT_GONE), "The worker has died.");
+        record
+    }
+
+    /// When the request began, in microseconds of the monotonic clock.
+    #[must_use]
+    pub fn began(&self) -> u64 {
+        self.began
     }
 
     fn new(client: Client) -> Self {
@@ -360,6 +385,19 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_request_has_what_was_known_of_it() {
+        for (target, path, query) in
+            [("/a?b=c?d", "/a", "b=c?d"), ("/a", "/a", ""), ("/a?", "/a", ""), ("*", "*", "")]
+        {
+            let record = Record::of_lost(Client::Unix, b"GET", target.as_bytes(), 5, None);
+            assert_eq!((record.path(), record.query()), (path.as_bytes(), query.as_bytes()));
+            assert_eq!((record.method(), record.duration(9), record.status), (&b"GET"[..], 4, CLIENT_GONE));
+            assert_eq!(record.outcome, Some(Outcome::WorkerDied));
+        }
+        assert_eq!(Record::of_lost(Client::Unix, b"GET", b"/", 5, Some(200)).status, 200);
+    }
 
     #[test]
     fn an_outcome_is_noted_once() {

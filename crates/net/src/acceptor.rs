@@ -191,12 +191,22 @@ impl Acceptor {
         mut admit: impl FnMut(NewConnection, usize),
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
-        for index in 0..self.listeners.len() {
+        // Who has left the rest to others does not take it now.
+        let left = self.stopped;
+        for index in (0..self.listeners.len()).filter(|_| !left) {
             notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
         }
         self.stopped = true;
         notices.extend(self.watch(false, reactor));
         notices
+    }
+
+    /// Takes nothing more and watches none of them: what waits is for other processes that have the same listeners. The
+    /// sockets stay open until [`Acceptor::close`].
+    #[must_use]
+    pub fn leave(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        self.stopped = true;
+        self.watch(false, reactor)
     }
 
     /// Closes the listeners and removes their socket files.

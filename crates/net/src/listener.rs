@@ -83,15 +83,9 @@ impl Listener {
     /// # Errors
     /// The host cannot be resolved; the address is in use or not ours; the port needs a privilege.
     pub fn tcp(host: &str, port: u16, backlog: i32) -> io::Result<Vec<Self>> {
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let mut addresses: Vec<SocketAddr> = if bare.is_empty() {
-            vec![SocketAddr::from(([0, 0, 0, 0], port))]
-        } else {
-            (bare, port).to_socket_addrs()?.collect()
-        };
-        addresses.dedup();
+        let addresses = resolve(host, port)?;
         let Some(&first) = addresses.first() else {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("the host {bare:?} has no address")));
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("the host {host:?} has no address")));
         };
         let mut listeners = vec![Self::inet(first, backlog)?];
         // A name such as `localhost` may stand for several addresses (127.0.0.1 and ::1): all of them are served, on
@@ -223,6 +217,21 @@ impl Listener {
         Ok(Accepted::Empty)
     }
 
+    /// The socket file is somebody else's to remove.
+    pub fn disown_file(&mut self) {
+        self.created = None;
+    }
+
+    /// The socket file is ours to remove: we have taken over from the one who made it.
+    pub fn own_file(&mut self) {
+        if let Address::Unix(path) = &self.address
+            && let Ok(stat) = rustix::fs::lstat(path)
+            && FileType::from_raw_mode(stat.st_mode).is_socket()
+        {
+            self.created = Some((stat.st_dev, stat.st_ino));
+        }
+    }
+
     /// Removes the socket file, if we made it and it is still the same one.
     pub fn remove_file(&mut self) {
         let (Address::Unix(path), Some(created)) = (&self.address, self.created.take()) else { return };
@@ -248,6 +257,21 @@ impl Address {
             IpAddr::V6(ip) => ip.is_unspecified(),
         })
     }
+}
+
+/// What a host and port stand for; an empty host for all IPv4 interfaces.
+///
+/// # Errors
+/// The host cannot be resolved.
+pub fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let mut addresses: Vec<SocketAddr> = if bare.is_empty() {
+        vec![SocketAddr::from(([0, 0, 0, 0], port))]
+    } else {
+        (bare, port).to_socket_addrs()?.collect()
+    };
+    addresses.dedup();
+    Ok(addresses)
 }
 
 fn stream_socket(family: AddressFamily) -> io::Result<OwnedFd> {

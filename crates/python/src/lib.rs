@@ -8,6 +8,8 @@
 //! | How are addresses opened, and what if that fails? | `listeners` |
 //! | What is believed of proxies in front? | `proxies` (what their words mean: `yett_proto::gateway`) |
 //! | How does the process learn that it is to stop? | `signals` |
+//! | How are workers looked after? | `supervisor` (the crate `yett-supervisor` decides), `seat` (the worker's side) |
+//! | What do other processes see of this one? | `slot` (the scoreboard is the crate `yett-supervisor`) |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -22,8 +24,11 @@ mod log;
 mod options;
 mod proxies;
 mod requests;
+mod seat;
 mod settings;
 mod signals;
+mod slot;
+mod supervisor;
 mod wsgi;
 
 use pyo3::exceptions::PyConnectionError;
@@ -52,6 +57,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(settings::config_file, module)?)?;
     module.add_class::<settings::Invocation>()?;
     module.add_class::<signals::StopSignals>()?;
+    module.add_class::<seat::Seat>()?;
+    module.add_class::<supervisor::Supervisor>()?;
+    module.add_function(wrap_pyfunction!(supervisor::usable_cpus, module)?)?;
+    module.add_function(wrap_pyfunction!(seat::name_process, module)?)?;
+    module.add_class::<slot::Scoreboard>()?;
+    module.add_class::<slot::Slot>()?;
+    module.add_function(wrap_pyfunction!(slot::lost_requests, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
     module.add_function(wrap_pyfunction!(log::flush_logs, module)?)?;

@@ -1,6 +1,7 @@
 //! Opening the addresses that the settings name, with errors that a person can act on.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Mutex;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -33,6 +34,22 @@ impl Listener {
         self.address.to_string()
     }
 
+    /// The descriptor; -1 once a server has taken it over, or it is closed.
+    fn fileno(&self) -> RawFd {
+        self.inner
+            .lock()
+            .map_or(-1, |inner| inner.as_ref().map_or(-1, |listener| listener.as_fd().as_raw_fd()))
+    }
+
+    /// Leaves the socket file to others when it is closed: another process has it, too.
+    fn disown(&self) {
+        if let Ok(mut inner) = self.inner.lock()
+            && let Some(listener) = inner.as_mut()
+        {
+            listener.disown_file();
+        }
+    }
+
     /// Stops listening, and removes the socket file that was made.
     fn close(&self) {
         if let Some(mut listener) = self.inner.lock().ok().and_then(|mut inner| inner.take()) {
@@ -45,25 +62,21 @@ impl Listener {
     }
 }
 
-/// Opens every address of the settings; if one fails, those before it are closed again.
+/// Opens every address of the settings; if one fails, those before it are closed again. `inherited`: descriptors that
+/// listen already, and are used where they are what is asked for.
 ///
 /// # Errors
 /// `OSError` whose text says which address, why not, and what to do.
 #[pyfunction]
-pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
+#[pyo3(signature = (settings, inherited = Vec::new()))]
+#[allow(clippy::needless_pass_by_value)] // the signature that Python sees
+pub fn open_listeners(settings: &Settings, inherited: Vec<RawFd>) -> PyResult<Vec<Listener>> {
     let values = &settings.values;
-    let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
+    let mut inherited =
+        inherited.into_iter().map(yett_net::Listener::inherited).collect::<Result<Vec<_>, _>>()?;
     let mut opened: Vec<yett_net::Listener> = Vec::new();
     for listen in &values.bind {
-        let bind = &listen.address;
-        let result = match bind {
-            Bind::Tcp { host, port } => yett_net::Listener::tcp(host, *port, backlog),
-            Bind::Unix(path) => {
-                yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one])
-            }
-            Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
-        };
-        match result {
+        match open(&listen.address, values, &mut inherited) {
             Ok(mut listeners) => {
                 if listen.proxy_protocol {
                     listeners.iter_mut().for_each(yett_net::Listener::expect_proxy_protocol);
@@ -72,7 +85,7 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
             }
             Err(error) => {
                 opened.iter_mut().for_each(yett_net::Listener::remove_file);
-                return Err(PyOSError::new_err((error.raw_os_error(), explain(bind, &error))));
+                return Err(PyOSError::new_err((error.raw_os_error(), explain(&listen.address, &error))));
             }
         }
     }
@@ -83,6 +96,45 @@ pub fn open_listeners(settings: &Settings) -> PyResult<Vec<Listener>> {
             Listener { inner: Mutex::new(Some(listener)), address }
         })
         .collect())
+}
+
+fn open(
+    bind: &Bind,
+    values: &yett_settings::Settings,
+    inherited: &mut Vec<yett_net::Listener>,
+) -> io::Result<Vec<yett_net::Listener>> {
+    let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
+    match bind {
+        Bind::Tcp { host, port } => {
+            let wanted = yett_net::listener::resolve(host, *port)?;
+            let ours = |address: &Address| match address {
+                Address::Inet(ours) => wanted
+                    .iter()
+                    .any(|one| one.ip() == ours.ip() && (one.port() == ours.port() || one.port() == 0)),
+                Address::Unix(_) => false,
+            };
+            let kept = take(inherited, ours);
+            if kept.is_empty() { yett_net::Listener::tcp(host, *port, backlog) } else { Ok(kept) }
+        }
+        Bind::Unix(path) => {
+            let mut kept = take(inherited, |address| matches!(address, Address::Unix(ours) if ours == path));
+            kept.iter_mut().for_each(yett_net::Listener::own_file);
+            if kept.is_empty() {
+                yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one])
+            } else {
+                Ok(kept)
+            }
+        }
+        Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
+    }
+}
+
+/// Takes those out of `inherited` that are `wanted`.
+fn take(
+    inherited: &mut Vec<yett_net::Listener>,
+    wanted: impl Fn(&Address) -> bool,
+) -> Vec<yett_net::Listener> {
+    inherited.extract_if(.., |listener| wanted(listener.address())).collect()
 }
 
 /// What went wrong, and on a second line what to do about it.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use yett_logs::{AccessLog, Interface, Record, RequestId};
-use yett_net::{Peer, Stamp, Timeouts};
+use yett_net::{Peer, Stamp, Timeouts, clock};
 use yett_proto::limits::Limits;
 use yett_proto::request::RequestHead;
 use yett_settings::Settings;
+use yett_supervisor::scoreboard::{OwnSlot, Summary};
 
 use crate::proxies::Proxies;
+use crate::slot::Counted;
 use crate::{log, requests};
 
 /// The settings that both gateways share, and those of WSGI.
@@ -28,12 +30,14 @@ pub struct Options {
     pub request_buffering: bool,
     /// Bytes of a response that may wait for its client in a temporary file.
     pub response_spool: u64,
+    /// Where the supervisor, and other workers, see what goes on here.
+    pub slot: Option<Arc<OwnSlot>>,
 }
 
 impl Options {
     /// # Errors
     /// `OSError` if the access log cannot be opened.
-    pub fn new(settings: &Settings) -> PyResult<Self> {
+    pub fn new(settings: &Settings, slot: Option<Arc<OwnSlot>>) -> PyResult<Self> {
         Ok(Self {
             limits: Arc::new(Limits {
                 request_line: settings.limit_request_line,
@@ -57,6 +61,7 @@ impl Options {
             proxies: Proxies::new(settings)?,
             request_buffering: settings.request_buffering,
             response_spool: settings.response_spool,
+            slot,
         })
     }
 
@@ -78,6 +83,57 @@ impl Options {
         let mut record = requests::begin(log.needs(), head, client, interface);
         record.request_id = id.clone();
         Some(record)
+    }
+
+    /// A request begins; counts until [`Options::uncount`]. `key`: see [`Summary::key`].
+    pub fn count(
+        &self,
+        head: &RequestHead<'_>,
+        client: Peer,
+        id: &RequestId,
+        record: Option<&Record>,
+        key: u64,
+    ) -> Counted {
+        let Some(slot) = &self.slot else { return Counted::Not };
+        Counted::As(slot.begin(&Summary {
+            method: head.method(),
+            target: head.target(),
+            peer: match client {
+                Peer::Inet(address) => Some(address),
+                Peer::Unix => None,
+            },
+            id: id.bytes(),
+            began: record.map_or_else(clock::now_micros, Record::began),
+            key,
+        }))
+    }
+
+    /// The response to a request has begun.
+    pub fn count_started(&self, counted: Counted, status: u16) {
+        if let (Some(slot), Counted::As(entry)) = (&self.slot, counted) {
+            slot.started(entry, status);
+        }
+    }
+
+    /// The line of a request has been written, although its application may still run.
+    pub fn count_told(&self, counted: Counted) {
+        if let (Some(slot), Counted::As(entry)) = (&self.slot, counted) {
+            slot.told(entry);
+        }
+    }
+
+    /// A request is over.
+    pub fn uncount(&self, counted: Counted) {
+        if let (Some(slot), Counted::As(entry)) = (&self.slot, counted) {
+            slot.end(entry);
+        }
+    }
+
+    /// A connection was accepted.
+    pub fn count_accepted(&self) {
+        if let Some(slot) = &self.slot {
+            slot.accepted();
+        }
     }
 
     /// What is added to every response. `id`: of its request.

@@ -41,6 +41,23 @@ impl Settings {
         Ok(Self { values })
     }
 
+    /// What a reload makes of these: `new`, but for settings that take a restart. And the names of those that differ.
+    fn reloaded(&self, new: &Self) -> PyResult<(Self, Vec<&'static str>)> {
+        let mut values = new.values.clone();
+        let mut kept = Vec::new();
+        for setting in SETTINGS.iter().filter(|setting| !setting.reloadable) {
+            let (Some(ours), theirs) = (self.values.get(setting.name), values.get(setting.name)) else {
+                continue;
+            };
+            if theirs.as_ref() != Some(&ours) {
+                kept.push(setting.name);
+                values.set(setting.name, ours).map_err(|error| PyValueError::new_err(error.to_string()))?;
+            }
+        }
+        log::set_level(values.log_level);
+        Ok((Self { values }, kept))
+    }
+
     /// The value of a setting by its name: durations in seconds, sizes in bytes, lists as lists, everything else
     /// as a user writes it.
     fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {

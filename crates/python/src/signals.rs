@@ -1,4 +1,5 @@
-//! Signals: the first asks for an orderly end, the second of the same kind ends the process at once.
+//! Signals: the first asks for an end (SIGTERM for an orderly one, SIGINT for a quick one), the second ends the process at
+//! once.
 //!
 //! Both act in the signal handler itself (an atomic and a write to a pipe), so that they work while the application
 //! holds the GIL in C code and no Python handler could run.
@@ -6,7 +7,7 @@
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -22,7 +23,7 @@ static INSTALLED: Mutex<Vec<(i32, Disposition)>> = Mutex::new(Vec::new());
 
 /// Has signal-hook called for `signal`, for which something is registered. It sets its handler the first time only, and
 /// since then Python's may have been put back.
-fn install(signal: i32) -> std::io::Result<()> {
+pub fn install(signal: i32) -> std::io::Result<()> {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, disposition)) = installed.iter().find(|(known, _)| *known == signal) {
         return disposition.set(signal);
@@ -35,6 +36,8 @@ fn install(signal: i32) -> std::io::Result<()> {
 #[pyclass(frozen, module = "yett._core")]
 pub struct StopSignals {
     reader: Mutex<UnixStream>,
+    /// SIGINT has arrived.
+    interrupted: Arc<AtomicBool>,
     registered: Mutex<Vec<SigId>>,
     /// SIGUSR1 reopens the logs.
     reopening: Mutex<Option<Reopening>>,
@@ -49,6 +52,8 @@ impl StopSignals {
         writer.set_nonblocking(true)?;
         let asked = Arc::new(AtomicBool::new(false));
         let mut registered = Vec::new();
+        let interrupted = Arc::new(AtomicBool::new(false));
+        registered.push(signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?);
         for signal in [SIGINT, SIGTERM] {
             // In this order: the flag that the first signal sets arms the exit for the second one.
             let exit_code = 128 + signal;
@@ -66,6 +71,7 @@ impl StopSignals {
         }
         Ok(Self {
             reader: Mutex::new(reader),
+            interrupted,
             registered: Mutex::new(registered),
             reopening: Mutex::new(Some(reopening)),
         })
@@ -76,11 +82,19 @@ impl StopSignals {
         self.reader.lock().map_or(-1, |reader| reader.as_raw_fd())
     }
 
-    /// Takes note of the signals that have arrived.
-    fn read(&self) {
+    /// What has been asked for, if anything has: `drain` or `quick`.
+    fn read(&self) -> Option<&'static str> {
+        let mut arrived = false;
         if let Ok(mut reader) = self.reader.lock() {
             // One byte for each signal; would-block says that there is no more.
-            while matches!(reader.read(&mut [0u8; 16]), Ok(1..)) {}
+            while matches!(reader.read(&mut [0u8; 16]), Ok(1..)) {
+                arrived = true;
+            }
+        }
+        match (arrived, self.interrupted.load(Ordering::Relaxed)) {
+            (false, _) => None,
+            (true, true) => Some("quick"),
+            (true, false) => Some("drain"),
         }
     }
 

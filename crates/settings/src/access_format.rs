@@ -80,7 +80,7 @@ atoms! {
     Scheme = "protocol", "protocol, such as `HTTP/1.1` (the same as `%(H)s`)";
     TlsVersion = "tls_version", "version of TLS, `-` without";
     RequestId = "request_id", "the request's id";
-    Outcome = "outcome", "`answered`, `client-gone`, `timed-out`, `rejected`, `shed` or `failed`";
+    Outcome = "outcome", "`answered`, `client-gone`, `timed-out`, `rejected`, `shed`, `failed` or `worker-died`";
     Reason = "reason", "why, where the outcome does not say it all";
     Traceparent = "traceparent", "the Traceparent field (W3C Trace Context)";
     Interface = "interface", "`asgi` or `wsgi`";

@@ -4,9 +4,17 @@
 //! | question | file |
 //! |---|---|
 //! | What is to be done next? | [`state`]: a machine without processes, clock or signals |
+//! | How is it waited for, and done? | [`process`] |
 //! | What do supervisor and workers see of each other, without a message? | [`scoreboard`] |
+//! | How many CPUs may be used? | [`cpus`] |
+//! | Was a process killed for want of memory? What limits are there? | [`cgroup`] |
+//! | What is systemd told, and which sockets has it passed on? | [`systemd`] |
 
 #![warn(missing_docs)]
 
+pub mod cgroup;
+pub mod cpus;
+pub mod process;
 pub mod scoreboard;
 pub mod state;
+pub mod systemd;

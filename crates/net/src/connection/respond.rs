@@ -115,6 +115,12 @@ impl Connection {
         self.readable = true;
     }
 
+    /// From now on responses say that the connection will be closed, and after the next one it is; if it is idle, it stays
+    /// until then. The response under way, if it has not begun, is the next.
+    pub fn close_soon(&mut self) {
+        self.h1.set_draining();
+    }
+
     pub(super) fn begin_close(&mut self) {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Closing;

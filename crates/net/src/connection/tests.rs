@@ -314,6 +314,18 @@ fn draining_closes_what_is_idle_and_lets_the_rest_finish() {
 }
 
 #[test]
+fn closing_soon_leaves_what_is_idle_and_ends_after_the_next_answer() {
+    let mut harness = Harness::new();
+    harness.connection.close_soon();
+    harness.turn(|_, _| {});
+    harness.arrives(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    harness.answer(b"last");
+    let text = harness.client_reads(4096);
+    assert!(text.contains("connection: close\r\n") && text.ends_with("last"), "{text}");
+    assert_eq!(harness.client_reads(10), "");
+}
+
+#[test]
 fn draining_answers_a_request_that_has_arrived_and_was_not_read_yet() {
     let mut harness = Harness::new();
     harness.client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();

@@ -45,6 +45,11 @@ impl Driver {
         ));
     }
 
+    /// Leaves what waits at the listeners to others.
+    pub fn leave_listeners(&self) {
+        log::notices(&self.acceptor.borrow_mut().leave(&self.reactor));
+    }
+
     /// Closes the listeners and removes their socket files.
     pub fn close_listeners(&self) {
         log::notices(&self.acceptor.borrow_mut().close(&self.reactor));
@@ -54,6 +59,7 @@ impl Driver {
         if !self.options.proxies.admits(&new) {
             return;
         }
+        self.options.count_accepted();
         let now = clock::now();
         let mut failed = None;
         let mut slots = self.slots.borrow_mut();
@@ -61,6 +67,9 @@ impl Driver {
         slots.insert_with(|token| {
             match Connection::new(new, &self.options.limits, &self.reactor, token, now) {
                 Ok(mut connection) => {
+                    if self.closing.get() {
+                        connection.close_soon();
+                    }
                     let mut deadlines = self.deadlines.borrow_mut();
                     connection.settle(token, now, &self.options.timeouts, &mut deadlines);
                     armed = deadlines.next_alarm(false);

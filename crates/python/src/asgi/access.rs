@@ -47,6 +47,7 @@ impl Driver {
     fn take_record(&self, py: Python<'_>, exchange: &Inner) -> Option<Box<Record>> {
         let log = self.options.access_log.as_ref()?;
         let mut record = exchange.record.take()?;
+        self.options.count_told(exchange.counted.get());
         if !log.needs().variables().is_empty()
             && let Some(scope) = &*exchange.scope.borrow()
         {

@@ -83,8 +83,12 @@ pub struct Driver {
     /// Exchanges whose task is still running, attached to a connection or not.
     pub running: RefCell<slab::Slab<Py<Exchange>>>,
     pub draining: Cell<bool>,
+    /// Responses say that their connection ends.
+    pub closing: Cell<bool>,
     /// Called once when nothing runs and no response is on its way any more.
     pub drained_callback: RefCell<Option<Py<PyAny>>>,
+    /// Called once when no connection is open any more.
+    pub emptied_callback: RefCell<Option<Py<PyAny>>>,
 }
 
 /// What [`Driver`] is made of.
@@ -125,7 +129,9 @@ impl Driver {
             spare_heads: RefCell::default(),
             running: RefCell::default(),
             draining: Cell::new(false),
+            closing: Cell::new(false),
             drained_callback: RefCell::default(),
+            emptied_callback: RefCell::default(),
         })
     }
 
@@ -336,7 +342,7 @@ impl Driver {
             Some(exchange) => self.detach(py, &exchange),
             None => Ok(()),
         };
-        woken.and(self.check_drained(py))
+        woken.and(self.check_drained(py)).and(self.check_emptied(py))
     }
 
     // ---- time ----

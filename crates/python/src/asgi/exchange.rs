@@ -16,6 +16,7 @@ use yett_proto::response::ResponseHead;
 use super::awaitable::Pending;
 use super::driver::Driver;
 use crate::ffi::ThreadBound;
+use crate::slot::Counted;
 
 /// How far the response has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Inner {
     /// For the access log: method and target are kept only if somebody will read them.
     pub record: RefCell<Option<Box<Record>>>,
     pub request_id: RequestId,
+    /// How the worker's slot knows it, as long as its task runs.
+    pub counted: Cell<Counted>,
 }
 
 impl Exchange {
@@ -103,11 +106,30 @@ impl Inner {
             scope: RefCell::new(None),
             record: RefCell::new(None),
             request_id,
+            counted: Cell::default(),
         }
+    }
+
+    /// Its task has ended.
+    pub fn uncount(&self) {
+        self.driver.options.uncount(self.counted.take());
+    }
+
+    /// Whether a part of the response was sent, and more is to come.
+    pub fn is_streaming(&self) -> bool {
+        self.connection.get().is_some()
+            && matches!(self.response.get(), Response::Streaming | Response::Trailers)
     }
 
     /// Whether the client is known to be gone although the response is not complete.
     pub fn is_disconnected(&self) -> bool {
         self.connection.get().is_none() && self.response.get() != Response::Complete
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // One that was never started, or never ended.
+        self.uncount();
     }
 }

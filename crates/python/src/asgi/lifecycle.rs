@@ -60,7 +60,9 @@ impl Driver {
         requests::put_id(&request_id, &scope)?;
         let client = forwarding.client(addresses.peer);
         let record = self.options.record(&head, client, Interface::Asgi, &request_id);
+        let counted = self.options.count(&head, client, &request_id, record.as_deref(), 0);
         let inner = Inner::new(Rc::clone(self), token, request_id);
+        inner.counted.set(counted);
         inner.scope.replace(Some(scope.clone().unbind()));
         inner.record.replace(record);
         let exchange = Bound::new(py, Exchange::new(inner))?;
@@ -79,6 +81,7 @@ impl Driver {
             // Calling the application failed, or (SystemExit, KeyboardInterrupt) its first step did.
             Err(error) => {
                 let ended = self.application_failed(py, inner, &error);
+                inner.uncount();
                 drop(inner.scope.take());
                 ended
             }
@@ -215,6 +218,7 @@ impl Driver {
             Ok(_) => self.application_returned(py, inner),
             Err(error) => self.application_failed(py, inner, &error),
         };
+        inner.uncount();
         // The scope may hold what holds this exchange: a cycle that the collector does not see.
         drop(inner.scope.take());
         ended
@@ -281,6 +285,17 @@ impl Driver {
 
     // ---- draining ----
 
+    /// From now on responses say that their connection ends, and it does; new ones are taken as before.
+    pub fn close_soon(&self) {
+        self.closing.set(true);
+        let mut slots = self.slots.borrow_mut();
+        for token in slots.tokens() {
+            if let Some(slot) = slots.get_mut(token) {
+                slot.connection.close_soon();
+            }
+        }
+    }
+
     /// No new connections; idle ones are closed; responses say that theirs will be. `callback` is called once when
     /// nothing is left.
     pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
@@ -297,6 +312,26 @@ impl Driver {
         self.check_drained(py)
     }
 
+    /// No new connections: others take them. Those that are open may still bring a request, whose response says that it
+    /// is the last. `callback` is called once when none is open any more.
+    pub fn leave(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        self.leave_listeners();
+        self.close_soon();
+        self.emptied_callback.replace(Some(callback));
+        self.check_emptied(py)
+    }
+
+    /// Tells whoever leaves when no connection is open.
+    pub fn check_emptied(&self, py: Python<'_>) -> PyResult<()> {
+        if self.emptied_callback.borrow().is_none() || self.slots.borrow().len() > 0 {
+            return Ok(());
+        }
+        match self.emptied_callback.take() {
+            Some(callback) => callback.call0(py).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Tells whoever drains when nothing is left.
     pub fn check_drained(&self, py: Python<'_>) -> PyResult<()> {
         if self.drained_callback.borrow().is_none()
@@ -311,10 +346,22 @@ impl Driver {
         }
     }
 
-    /// Cancels the tasks that are still running; how many there are.
-    pub fn cancel_running(&self, py: Python<'_>) -> PyResult<usize> {
-        let exchanges: Vec<Py<Exchange>> =
-            self.running.borrow().iter().map(|(_, exchange)| exchange.clone_ref(py)).collect();
+    /// How many of those that are still running have sent a part of their response, and have more to send.
+    pub fn streaming(&self) -> PyResult<usize> {
+        let running = self.running.borrow();
+        let streams =
+            running.iter().map(|(_, exchange)| Ok(usize::from(exchange.get().inner()?.is_streaming())));
+        streams.sum()
+    }
+
+    /// Cancels the tasks that are still running, those of streams only if `streams`; how many there are.
+    pub fn cancel_running(&self, py: Python<'_>, streams: bool) -> PyResult<usize> {
+        let mut exchanges: Vec<Py<Exchange>> = Vec::new();
+        for (_, exchange) in &*self.running.borrow() {
+            if streams || !exchange.get().inner()?.is_streaming() {
+                exchanges.push(exchange.clone_ref(py));
+            }
+        }
         for exchange in &exchanges {
             let inner = exchange.get().inner()?;
             let task = inner.task.borrow().as_ref().map(|task| task.clone_ref(py));

@@ -189,6 +189,7 @@ fn respond(
         driver.with_record(exchange, |record, _| record.conclude(Outcome::Failed, 500, log::SHORT_BODY));
     }
     if let Some(head) = head {
+        driver.options.count_started(exchange.counted.get(), head.status());
         driver.return_head(head);
     }
     exchange.response.set(match (last, ends) {

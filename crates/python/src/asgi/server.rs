@@ -14,6 +14,7 @@ use crate::ffi::ThreadBound;
 use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
+use crate::slot::Slot;
 
 /// Serves one ASGI application from inside one event loop. To be made and used on the loop's thread.
 #[pyclass(frozen, module = "yett._core")]
@@ -24,8 +25,9 @@ pub struct Server {
 #[pymethods]
 impl Server {
     /// `application`: an ASGI 3 callable that returns a coroutine. `state`: the lifespan's, or None. `context`: copied
-    /// for each request. The listeners are taken over.
+    /// for each request. `slot`: where the supervisor sees what goes on. The listeners are taken over.
     #[new]
+    #[pyo3(signature = (application, event_loop, listeners, settings, state, context, slot = None))]
     #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)] // the signature that Python sees
     fn new(
         py: Python<'_>,
@@ -35,9 +37,10 @@ impl Server {
         settings: &Settings,
         state: Option<Py<PyDict>>,
         context: Py<PyAny>,
+        slot: Option<&Slot>,
     ) -> PyResult<Self> {
         let settings = &settings.values;
-        let options = Options::new(settings)?;
+        let options = Options::new(settings, slot.map(Slot::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let driver = Driver::new(
@@ -82,9 +85,29 @@ impl Server {
         self.driver.get_or_raise()?.drain(py, callback)
     }
 
-    /// Cancels the tasks of the requests that are still running, and says how many.
-    fn cancel_running(&self, py: Python<'_>) -> PyResult<usize> {
-        self.driver.get_or_raise()?.cancel_running(py)
+    /// From now on responses say `Connection: close`, and it is closed; accepting goes on.
+    fn closing(&self) -> PyResult<()> {
+        self.driver.get_or_raise()?.close_soon();
+        Ok(())
+    }
+
+    /// Takes no more connections: other processes do. Those that are open may bring one more request. Calls `callback`
+    /// when none is open any more.
+    fn leave(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
+        self.driver.get_or_raise()?.leave(py, callback)
+    }
+
+    /// Cancels the tasks of the requests that are still running, and says how many. `streams`: also of those that have
+    /// sent a part of their response and have more to send.
+    #[pyo3(signature = (streams = true))]
+    fn cancel_running(&self, py: Python<'_>, streams: bool) -> PyResult<usize> {
+        self.driver.get_or_raise()?.cancel_running(py, streams)
+    }
+
+    /// Requests that have sent a part of their response and have more to send.
+    #[getter]
+    fn streaming(&self) -> PyResult<usize> {
+        self.driver.get_or_raise()?.streaming()
     }
 
     /// Ends: every connection is dropped, the loop no longer watches, socket files are removed.

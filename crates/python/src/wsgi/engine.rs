@@ -45,6 +45,8 @@ pub struct Engine {
     /// Accepting pauses for want of descriptors.
     accepting_paused: AtomicBool,
     draining: AtomicBool,
+    /// Responses say that their connection ends.
+    closing: AtomicBool,
     /// Told, while draining, whenever a connection comes to rest or ends.
     rested: (Mutex<()>, Condvar),
 }
@@ -66,6 +68,7 @@ impl Engine {
             acceptor: Mutex::new(Acceptor::new(listeners)),
             accepting_paused: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             rested: (Mutex::default(), Condvar::new()),
         })
     }
@@ -89,6 +92,7 @@ impl Engine {
         if !self.options.proxies.admits(&new) {
             return;
         }
+        self.options.count_accepted();
         let Some(token) = self.clients.open() else {
             return log::error("a new connection: there are too many already");
         };
@@ -180,7 +184,7 @@ impl Engine {
         if self.accepting_paused.load(Ordering::Acquire) {
             self.resume_accepting();
         }
-        if self.is_draining() {
+        if self.is_draining() || self.closing.load(Ordering::Acquire) {
             self.tell_rested();
         }
     }
@@ -257,6 +261,20 @@ impl Engine {
         self.draining.load(Ordering::Acquire)
     }
 
+    /// From now on responses say that their connection ends, and it does; new ones are taken as before.
+    pub fn close_soon(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// A response is about to begin on this connection, which may have to be its last.
+    pub fn may_be_last(&self, connection: &mut Connection) {
+        if self.is_draining() {
+            connection.drain();
+        } else if self.closing.load(Ordering::Acquire) {
+            connection.close_soon();
+        }
+    }
+
     /// No new connections; idle ones are closed; responses say that theirs will be. From a thread that is none of the
     /// crew's, without the interpreter's lock.
     pub fn drain(&self) {
@@ -273,10 +291,25 @@ impl Engine {
         }
     }
 
+    /// No new connections: other processes take them. Those that are open may bring one more request.
+    pub fn leave(&self) {
+        log::notices(&self.acceptor().leave(self.crew.reactor()));
+        self.close_soon();
+    }
+
     /// True when, after [`Engine::drain`], nothing is left by `until` (`None`: whenever that is).
     pub fn wait_until_drained(&self, until: Option<Instant>) -> bool {
+        self.wait_while(until, || self.clients.any_busy())
+    }
+
+    /// True when, after [`Engine::leave`], no connection is open by `until`.
+    pub fn wait_until_empty(&self, until: Option<Instant>) -> bool {
+        self.wait_while(until, || self.clients.len() > 0)
+    }
+
+    fn wait_while(&self, until: Option<Instant>, something_is_left: impl Fn() -> bool) -> bool {
         let mut guard = self.rested.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.clients.any_busy() {
+        while something_is_left() {
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return false;

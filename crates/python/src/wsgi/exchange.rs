@@ -217,12 +217,11 @@ impl Inner {
             let options = &worker.engine.options;
             let Some(client) = &mut worker.client else { return false };
             if begins {
-                if worker.engine.is_draining() {
-                    client.connection.drain();
-                }
+                worker.engine.may_be_last(&mut client.connection);
                 let date = worker.date.text();
                 let stamp = options.stamp(&date, &client.request_id);
                 client.connection.respond_head(&worker.head, complete, &stamp);
+                options.count_started(worker.counted, worker.head.status());
                 if let (Some(record), Some(log)) = (&mut client.record, &options.access_log) {
                     requests::note_head(record, log.needs(), &worker.head);
                 }

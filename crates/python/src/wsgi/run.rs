@@ -248,6 +248,7 @@ impl Gateway {
             }
             match response {
                 Response::NotStarted | Response::Started => {
+                    worker.engine.may_be_last(&mut client.connection);
                     client.connection.respond_failure(&stamp);
                 }
                 Response::Streaming => client.connection.abort(),

@@ -12,10 +12,7 @@ use super::worker::Worker;
 use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
-
-/// How long a signal that the application handles may wait while the server drains. A tenth of a second is at once for
-/// whoever sent it.
-const SIGNALS: Duration = Duration::from_millis(100);
+use crate::slot::Slot;
 
 /// Serves one WSGI application from several threads, each of which calls `serve()`.
 #[pyclass(frozen, module = "yett._core")]
@@ -28,16 +25,18 @@ pub struct WsgiServer {
 
 #[pymethods]
 impl WsgiServer {
-    /// `context`: copied for each request. The listeners are taken over.
+    /// `context`: copied for each request. `slot`: where the supervisor sees what goes on. The listeners are taken over.
     #[new]
+    #[pyo3(signature = (application, listeners, settings, context, slot = None))]
     #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
     fn new(
         application: Py<PyAny>,
         listeners: Vec<Bound<'_, Listener>>,
         settings: Py<Settings>,
         context: Py<PyAny>,
+        slot: Option<&Slot>,
     ) -> PyResult<Self> {
-        let options = Options::new(&settings.get().values)?;
+        let options = Options::new(&settings.get().values, slot.map(Slot::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let engine = Arc::new(Engine::new(listeners, options)?);
@@ -58,7 +57,8 @@ impl WsgiServer {
             &self.settings.get().values,
             &self.engine,
         )?;
-        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine)));
+        let thread = py.import("threading")?.call_method0("get_ident")?.extract()?;
+        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine), thread));
         let mut worker = new_worker();
         loop {
             let (request, ready) = py.detach(|| {
@@ -81,26 +81,29 @@ impl WsgiServer {
         }
     }
 
-    /// Takes no more connections and closes idle ones. True when all requests have been answered within `patience`
-    /// seconds.
-    fn drain(&self, py: Python<'_>, patience: f64) -> PyResult<bool> {
-        let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
-        let end = Instant::now().checked_add(patience);
+    /// From now on responses say `Connection: close`, and it is closed; accepting goes on.
+    fn closing(&self) {
+        self.engine.close_soon();
+    }
+
+    /// Takes no more connections: other processes do. Those that are open may bring one more request.
+    fn leave(&self, py: Python<'_>) {
+        py.detach(|| self.engine.leave());
+    }
+
+    /// Takes no more connections and closes idle ones.
+    fn drain(&self, py: Python<'_>) {
         py.detach(|| self.engine.drain());
-        loop {
-            // In the main thread, where Python runs the application's own signal handlers: a running request may be
-            // waiting for one.
-            py.check_signals()?;
-            let now = Instant::now();
-            let next = now.checked_add(SIGNALS);
-            let until = next.into_iter().chain(end).min();
-            if py.detach(|| self.engine.wait_until_drained(until)) {
-                return Ok(true);
-            }
-            if end.is_some_and(|end| end <= now) {
-                return Ok(false);
-            }
-        }
+    }
+
+    /// After `leave()`, waits until no connection is open, `seconds` at most. Whether that is so.
+    fn wait_until_empty(&self, py: Python<'_>, seconds: f64) -> bool {
+        py.detach(|| self.engine.wait_until_empty(end_of(seconds)))
+    }
+
+    /// After `drain()`, waits until all requests have been answered, `seconds` at most. Whether they have.
+    fn wait_until_drained(&self, py: Python<'_>, seconds: f64) -> bool {
+        py.detach(|| self.engine.wait_until_drained(end_of(seconds)))
     }
 
     /// Ends: threads return from `serve()` as soon as they are not in the application; socket files are removed.
@@ -118,4 +121,8 @@ impl WsgiServer {
     fn connections(&self) -> usize {
         self.engine.clients.len()
     }
+}
+
+fn end_of(seconds: f64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }

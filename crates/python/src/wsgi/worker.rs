@@ -17,6 +17,7 @@ use yett_proto::response::ResponseHead;
 
 use super::client::{Body, Client, Collecting, Request};
 use super::engine::SharedEngine;
+use crate::slot::Counted;
 use crate::{log, requests};
 
 /// One thread's things.
@@ -33,10 +34,15 @@ pub struct Worker {
     pub spare_head: ResponseHead,
     /// A temporary file for the response could not be written: told once for each.
     pub spool_failed: bool,
+    /// The thread, as Python's `threading` calls it.
+    thread: u64,
+    /// How the worker process's slot knows the request that is with the application.
+    pub counted: Counted,
 }
 
 impl Worker {
-    pub fn new(engine: SharedEngine) -> Self {
+    /// `thread`: see there.
+    pub fn new(engine: SharedEngine, thread: u64) -> Self {
         Self {
             engine,
             member: Member::default(),
@@ -46,6 +52,8 @@ impl Worker {
             head: ResponseHead::default(),
             spare_head: ResponseHead::default(),
             spool_failed: false,
+            thread,
+            counted: Counted::Not,
         }
     }
 
@@ -64,6 +72,7 @@ impl Worker {
             self.log_end(&mut client);
             self.client = Some(client);
         }
+        self.uncount();
         if let Some(request) = self.go_on() {
             return Some(request);
         }
@@ -115,6 +124,7 @@ impl Worker {
                     {
                         record.is_ready();
                     }
+                    self.count(&client, &request);
                     self.client = Some(client);
                     return Some(request);
                 }
@@ -128,6 +138,20 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The request is the application's.
+    fn count(&mut self, client: &Client, request: &Request) {
+        let options = &self.engine.options;
+        if options.slot.is_some() {
+            let peer = client.forwarding.client(client.connection.peer());
+            let (head, record) = (self.head_of(request), client.record.as_deref());
+            self.counted = options.count(&head, peer, &client.request_id, record, self.thread);
+        }
+    }
+
+    fn uncount(&mut self) {
+        self.engine.options.uncount(std::mem::take(&mut self.counted));
     }
 
     fn advance(&mut self, client: &mut Client) -> Turn {
@@ -311,6 +335,13 @@ impl Worker {
         {
             requests::write(log, &mut record, &client.connection);
         }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Also one that was lost on the way.
+        self.uncount();
     }
 }
 

@@ -21,6 +21,9 @@ const LONGEST_METHOD: usize = 20;
 /// What of an id is kept: ours has 32.
 const LONGEST_ID: usize = 64;
 
+/// In the word of the status: the request's line in the access log has been written.
+const TOLD: u32 = 1 << 16;
+
 /// Times that a reader tries again when the entry is written meanwhile. Such a request is so young that it hardly matters.
 const TRIES: usize = 8;
 
@@ -81,6 +84,8 @@ pub struct Running {
     pub began: u64,
     /// The status, if the response has begun.
     pub status: Option<u16>,
+    /// Its line in the access log has been written: the application still runs, the client has its response.
+    pub told: bool,
     /// See [`Summary::key`].
     pub key: u64,
 }
@@ -156,6 +161,14 @@ impl Table {
     pub fn note_status(&self, id: EntryId, status: u16) {
         if let Some(entry) = self.entries.get(id.index()) {
             entry.status.store(u32::from(status), Ordering::Relaxed);
+        }
+    }
+
+    /// Its line in the access log has been written.
+    pub fn note_told(&self, id: EntryId) {
+        if let Some(entry) = self.entries.get(id.index()) {
+            // Only the worker writes it, and one thread of it at a time.
+            entry.status.store(entry.status.load(Ordering::Relaxed) | TOLD, Ordering::Relaxed);
         }
     }
 
@@ -242,7 +255,8 @@ impl Entry {
             text.drain(..length).collect()
         };
         let (method, id, target) = (take(shape.method), take(shape.id), take(shape.target));
-        let status = u16::try_from(self.status.load(Ordering::Relaxed)).unwrap_or(0);
+        let word = self.status.load(Ordering::Relaxed);
+        let status = u16::try_from(word & !TOLD).unwrap_or(0);
         Running {
             entry,
             stamp,
@@ -253,6 +267,7 @@ impl Entry {
             id,
             began: self.began.load(Ordering::Relaxed),
             status: Some(status).filter(|status| *status != 0),
+            told: word & TOLD != 0,
             key: self.key.load(Ordering::Relaxed),
         }
     }

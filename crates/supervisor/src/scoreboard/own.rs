@@ -81,6 +81,13 @@ impl OwnSlot {
         }
     }
 
+    /// Its line in the access log has been written, although it may go on.
+    pub fn told(&self, entry: Option<EntryId>) {
+        if let Some(entry) = entry {
+            self.slot().entries.note_told(entry);
+        }
+    }
+
     /// The request is over.
     pub fn end(&self, entry: Option<EntryId>) {
         let slot = self.slot();

@@ -95,7 +95,9 @@ fn requests_are_seen_while_they_run_the_first_begun_first() {
         ..summary(b"GET", b"/", 8)
     });
     own.started(two, 204);
+    own.told(two);
     let running = slot.running();
+    assert_eq!((running[0].told, running[1].told), (true, false));
     assert_eq!((slot.in_flight(), slot.requests(), running.len()), (2, 2, 2));
     assert_eq!((running[0].status, running[0].key, running[0].began), (Some(204), 8, 10));
     assert_eq!(running[0].peer, Some("10.1.2.3:80".parse().unwrap()));

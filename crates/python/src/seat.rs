@@ -1,0 +1,197 @@
+//! What a worker has of its supervisor: its place in the scoreboard, orders, and the bell.
+
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use signal_hook::SigId;
+use signal_hook::consts::{SIGTERM, SIGUSR1};
+use yett_logs::writer::{self, Reopening};
+use yett_net::{Events, Reactor};
+use yett_supervisor::process::Ties;
+use yett_supervisor::scoreboard::{Order, Slot as Place, State};
+
+use crate::signals::install;
+use crate::slot::Slot;
+
+/// What the reactor names: SIGTERM, and the end of the supervisor.
+const SIGNAL: u64 = 1;
+const LIFELINE: u64 = 2;
+
+/// A worker's side. Made in the child, right after the fork.
+#[pyclass(frozen, module = "yett._core")]
+pub struct Seat {
+    ties: Ties,
+    index: usize,
+    /// Woken by SIGTERM, and when the supervisor is gone. Once orders are watched.
+    watching: Mutex<Option<Watching>>,
+    /// The supervisor is gone.
+    orphaned: AtomicBool,
+    /// SIGUSR1 reopens the logs while it lives.
+    reopening: Mutex<Option<Reopening>>,
+}
+
+struct Watching {
+    reactor: Reactor,
+    signals: UnixStream,
+    registered: Vec<SigId>,
+}
+
+impl Seat {
+    pub fn new(ties: Ties, index: usize) -> PyResult<Self> {
+        if ties.scoreboard.slot(index).is_none() {
+            return Err(PyRuntimeError::new_err("there is no such place in the scoreboard"));
+        }
+        Ok(Self {
+            ties,
+            index,
+            watching: Mutex::default(),
+            orphaned: AtomicBool::new(false),
+            reopening: Mutex::default(),
+        })
+    }
+
+    fn place(&self) -> PyResult<&Place> {
+        let slot = self.ties.scoreboard.slot(self.index);
+        slot.ok_or_else(|| PyRuntimeError::new_err("there is no such place in the scoreboard"))
+    }
+
+    fn ring(&self) {
+        // Full: it is ringing already. Without a listener: the lifeline says so.
+        let _ = rustix::io::write(&self.ties.bell, &[1]);
+    }
+}
+
+#[pymethods]
+impl Seat {
+    /// First thing in the process: says which one it is, and has SIGUSR1 reopen the logs.
+    fn arrive(&self) -> PyResult<()> {
+        self.place()?.set_pid(std::process::id());
+        let reopening = writer::reopen_on(SIGUSR1)?;
+        install(SIGUSR1)?;
+        *self.reopening.lock().unwrap_or_else(PoisonError::into_inner) = Some(reopening);
+        Ok(())
+    }
+
+    /// The number of the seat: 0, 1, …
+    #[getter]
+    fn number(&self) -> PyResult<u32> {
+        Ok(self.place()?.seat())
+    }
+
+    /// The generation of the application's code: 1, and one more with each reload.
+    #[getter]
+    fn generation(&self) -> PyResult<u32> {
+        Ok(self.place()?.generation())
+    }
+
+    /// Whether this is the worker that tells people why none of them starts.
+    fn tells_failure(&self) -> bool {
+        self.ties.scoreboard.tells_failure()
+    }
+
+    /// The worker serves.
+    fn ready(&self) -> PyResult<()> {
+        self.place()?.set_state(State::Ready);
+        self.ring();
+        Ok(())
+    }
+
+    /// The worker takes no more.
+    fn draining(&self) -> PyResult<()> {
+        self.place()?.set_state(State::Draining);
+        self.ring();
+        Ok(())
+    }
+
+    /// Its place in the scoreboard, for a gateway.
+    #[getter]
+    fn slot(&self) -> PyResult<Slot> {
+        let bell = self.ties.bell.try_clone()?;
+        Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))
+    }
+
+    /// Becomes readable when there is an order.
+    fn fileno(&self) -> i32 {
+        let watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        watching.as_ref().map_or(-1, |watching| watching.reactor.fd().as_raw_fd())
+    }
+
+    /// The order, if one has come: `retire`, `drain` or `quick`.
+    fn read(&self) -> PyResult<Option<&'static str>> {
+        let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(watching) = watching.as_mut() else { return Ok(None) };
+        let mut arrived = false;
+        let mut events = Events::default();
+        watching.reactor.poll(&mut events, Some(0))?;
+        for index in 0..events.len() {
+            match events.get(index) {
+                Some((SIGNAL, _)) => {
+                    while matches!(watching.signals.read(&mut [0u8; 16]), Ok(1..)) {
+                        arrived = true;
+                    }
+                }
+                Some((LIFELINE, _)) => self.orphaned.store(true, Ordering::Relaxed),
+                _ => {}
+            }
+        }
+        let orphaned = self.orphaned.load(Ordering::Relaxed);
+        if !arrived && !orphaned {
+            return Ok(None);
+        }
+        Ok(Some(match self.place()?.order() {
+            Order::Quick => "quick",
+            Order::Drain => "drain",
+            _ if orphaned => "drain",
+            // Somebody who means this worker only: another takes its place.
+            Order::Retire | Order::None => "retire",
+        }))
+    }
+
+    /// Watches for orders.
+    fn __enter__(this: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
+        let (signals, writer) = UnixStream::pair()?;
+        signals.set_nonblocking(true)?;
+        writer.set_nonblocking(true)?;
+        let reactor = Reactor::new()?;
+        reactor.add_stream(&signals, SIGNAL)?;
+        reactor.add_stream(&this.ties.lifeline, LIFELINE)?;
+        // The order may have come before anybody watched.
+        if this.place()?.order() != Order::None {
+            (&writer).write_all(&[0])?;
+        }
+        // What the application has set meanwhile is put aside.
+        let registered = vec![signal_hook::low_level::pipe::register(SIGTERM, writer)?];
+        for signal in [SIGTERM, SIGUSR1] {
+            install(signal)?;
+        }
+        *this.watching.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Watching { reactor, signals, registered });
+        Ok(this)
+    }
+
+    /// Watches no more. SIGTERM does nothing then: the worker is about to end.
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
+        let watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(watching) = watching {
+            watching.registered.into_iter().for_each(|id| {
+                signal_hook::low_level::unregister(id);
+            });
+        }
+    }
+}
+
+/// Names the process for `ps` and `top`: 15 bytes at most.
+#[pyfunction]
+pub fn name_process(name: &str) {
+    if let Ok(name) = std::ffi::CString::new(name) {
+        // Only a name: failure is no matter.
+        let _ = rustix::thread::set_name(&name);
+    }
+}

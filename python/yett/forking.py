@@ -1,0 +1,64 @@
+"""Forking, so that the child is nobody's half."""
+
+import os
+import signal
+import struct
+import warnings
+from collections.abc import Callable
+
+# What the supervisor watches. A child that has it watched, too, would answer in its parent's place.
+_SIGNALS = {
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGWINCH,
+}
+
+
+def fork(in_child: Callable[[], None]) -> int:
+    """`os.fork`; ``in_child`` is called in the child before any signal reaches it. Raises `OSError`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        with warnings.catch_warnings():
+            # From Python 3.12 on it warns of other threads. The only one here writes the logs, and knows of forks.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            in_child()
+            # What a worker starts is its own to wait for.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def fork_orphan() -> int:
+    """Fork a process for whoever adopts orphans. Its pid; 0 in it. Raises `OSError`."""
+    reader, writer = os.pipe()
+    middle = fork(lambda: None)
+    if middle == 0:
+        os.close(reader)
+        try:
+            pid = fork(lambda: None)
+        except OSError as error:
+            os.write(writer, struct.pack("=ii", 0, error.errno or 0))
+            os._exit(1)
+        if pid:
+            os.write(writer, struct.pack("=ii", pid, 0))
+            os._exit(0)
+        os.close(writer)
+        return 0
+    os.close(writer)
+    with open(reader, "rb") as answer:
+        told = answer.read(8)
+    os.waitpid(middle, 0)
+    pid, number = struct.unpack("=ii", told) if len(told) == 8 else (0, 0)
+    if not pid:
+        raise OSError(number, os.strerror(number) if number else "it was killed at once")
+    return pid

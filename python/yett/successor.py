@@ -1,0 +1,121 @@
+"""A new supervisor in the place of this one, with the same listeners (SIGUSR2).
+
+The old one starts the program as it is on disk now. The new one finds in its environment which descriptors it has
+inherited, and says over a pipe when all its workers are ready; only then the old one stops. If the new one ends before,
+the old one goes on as if nothing had been.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from . import _core
+
+_VARIABLE = "YETT_SUCCESSION"
+_READY = b"ready\n"
+
+# As it was when the program started: what the application or --chdir changes is not the new one's.
+_DIRECTORY = os.getcwd()
+
+
+class Successor:
+    """The new supervisor, as the old one sees it. Raises `OSError` if it cannot be started."""
+
+    def __init__(self, listeners: list[_core.Listener]) -> None:
+        self._reader, writer = os.pipe()
+        try:
+            os.set_blocking(self._reader, False)
+            self._heard = b""
+            self._ended = False
+            #: Under which number the supervisor watches it.
+            self.watched: int | None = None
+            inherited = [listener.fileno() for listener in listeners]
+            plan = {"ready": writer, "listeners": inherited, "parent": os.getpid()}
+            environment = {**os.environ, _VARIABLE: json.dumps(plan)}
+            for descriptor in [writer, *inherited]:
+                os.set_inheritable(descriptor, True)
+            #: Its process.
+            self.pid = _spawn(environment)
+        except BaseException:
+            os.close(self._reader)
+            raise
+        finally:
+            for listener in listeners:
+                os.set_inheritable(listener.fileno(), False)
+            os.close(writer)
+
+    def fileno(self) -> int:
+        """Becomes readable when there is news."""
+        return self._reader
+
+    def is_ready(self) -> bool:
+        """Whether it has said that it serves."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._reader, 64):
+                self._heard += data
+            self._ended = True
+        return self._heard == _READY
+
+    def is_silent(self) -> bool:
+        """Whether it will say nothing more."""
+        return self._ended
+
+    def close(self) -> None:
+        """Forget it."""
+        os.close(self._reader)
+
+
+def _spawn(environment: dict[str, str]) -> int:
+    # The same interpreter with the same arguments, from where it was started.
+    program = [sys.executable, *sys.orig_argv[1:]]
+    here = os.getcwd()
+    os.chdir(_DIRECTORY)
+    try:
+        return os.posix_spawn(sys.executable, program, environment)
+    finally:
+        os.chdir(here)
+
+
+class Succession:
+    """What this process has inherited from the supervisor before it."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._ready: int | None = plan["ready"]
+        os.set_inheritable(plan["ready"], False)
+        #: Descriptors that listen already.
+        self.descriptors: list[int] = list(plan["listeners"])
+        for number in self.descriptors:
+            os.set_inheritable(number, False)
+        #: The process of the one before.
+        self.parent: int = plan["parent"]
+
+    @classmethod
+    def inherited(cls) -> "Succession | None":
+        """What the environment tells, once: applications and what they start are not to find it."""
+        text = os.environ.pop(_VARIABLE, None)
+        if text is None:
+            return None
+        try:
+            plan = json.loads(text)
+            # Left over in the environment of a process that the old one has not started itself.
+            return cls(plan) if plan["parent"] == os.getppid() else None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            _core.write_log("warning", f"{_VARIABLE} is not understood and ignored: {error}")
+            return None
+
+    def close_descriptors(self) -> None:
+        """They have been used, or nobody wants them."""
+        for number in self.descriptors:
+            os.close(number)
+        self.descriptors = []
+
+    def complete(self) -> None:
+        """Tell the old supervisor that this one serves."""
+        if self._ready is None:
+            return
+        with contextlib.suppress(OSError):
+            os.write(self._ready, _READY)
+        os.close(self._ready)
+        self._ready = None

@@ -1,0 +1,218 @@
+"""The process that looks after the workers. It runs no application code and never holds a request.
+
+What is to be done when is decided in Rust (`crates/supervisor`); here it is carried out as far as it takes Python:
+forking, reading settings, calling hooks.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from . import _core, systemd, worker, zygote
+from .forking import fork
+from .hooks import Hooks
+from .server import announce, open_listeners
+from .successor import Succession, Successor
+
+# What `read-settings` is answered with: the settings, or what is wrong with them.
+Reread = Callable[[], _core.Settings | str]
+
+
+def supervise(
+    app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None, asked_early: set[int]
+) -> int:
+    """Serve ``app`` with workers until a signal ends that; the exit code. Returns in every forked worker, too.
+
+    ``asked_early``: signals that have come before anybody listened.
+
+    Raises `ListenError` and `HookError`; in workers also what `worker.work` raises.
+    """
+    supervisor = os.getpid()
+    hooks.starting()
+    supervision = None
+    try:
+        supervision = Supervision(app, settings, hooks, reread)
+        if asked_early:
+            signal.raise_signal(signal.SIGUSR1)
+        outcome = supervision.run()
+    finally:
+        if os.getpid() == supervisor:
+            if supervision is not None:
+                supervision.close()
+            hooks.ended()
+    return outcome if isinstance(outcome, int) else worker.work(outcome)
+
+
+class Supervision:
+    """One supervisor at work."""
+
+    def __init__(self, app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None) -> None:
+        self._app = app
+        self._settings = settings
+        self._hooks = hooks
+        self._reread = reread
+        self._succession = Succession.inherited()
+        inherited = self._succession.descriptors if self._succession is not None else []
+        self._listeners = open_listeners(settings, inherited)
+        if self._succession is not None:
+            self._succession.close_descriptors()
+        self._addresses = [listener.address for listener in self._listeners]
+        # Python's own handler would raise KeyboardInterrupt beside ours.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._core = _core.Supervisor(settings, *_counts(settings))
+        self._zygote_channels: dict[int, socket.socket] = {}
+        self._successor: Successor | None = None
+
+    def run(self) -> "int | worker.Assignment":
+        """Look after workers until none is left: the exit code. In a child: what it is to do."""
+        self._core.start()
+        while True:
+            task, first, second = self._core.next()
+            match task:
+                case "fork":
+                    if assignment := self._fork(first, second):
+                        return assignment
+                case "start-zygote":
+                    if assignment := self._start_zygote(first):
+                        return assignment
+                case "exit":
+                    return first
+                case "read-settings":
+                    self._read_settings()
+                case "spawn-successor":
+                    self._spawn_successor()
+                case "readable":
+                    self._hear_successor()
+                case "other-ended":
+                    self._other_ended(first, second)
+                case "removed":
+                    self._core.forget(first, self._settings)
+                    if second:
+                        self._hooks.worker_gone(second)
+                case "started":
+                    self._started()
+                case "reloading":
+                    self._core.forget_failure()
+                    systemd.reloading()
+                case "reloaded":
+                    systemd.ready()
+                    if first:
+                        self._hooks.reloaded()
+                case "stopping":
+                    systemd.stopping()
+                case "close-listeners":
+                    self._close_listeners(remove=bool(first))
+
+    def close(self) -> None:
+        """Close what is open, at the end."""
+        self._close_listeners(remove=True)
+
+    # ---- children ----
+
+    def _fork(self, number: int, slot: int) -> "worker.Assignment | None":
+        self._hooks.forking(number)
+        try:
+            pid = fork(self._core.leave)
+        except OSError as error:
+            self._core.fork_failed(number, error.strerror or str(error))
+            return None
+        if pid:
+            self._core.forked(number, pid)
+            return None
+        return self._assignment(slot, None)
+
+    def _start_zygote(self, generation: int) -> "worker.Assignment | None":
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            try:
+                pid = fork(self._core.leave)
+            except OSError as error:
+                self._core.zygote_failed(generation, error.strerror or str(error))
+                return None
+            if pid:
+                self._core.zygote_forked(generation, pid, ours.fileno())
+                return None
+            ours.close()
+            slot, application = zygote.run(theirs, self._app, self._settings, self._core, self._hooks)
+            return self._assignment(slot, application)
+
+    def _assignment(self, slot: int, application: Any) -> "worker.Assignment":
+        for listener in self._listeners:
+            listener.disown()
+        if self._successor is not None:
+            self._successor.close()
+        seat = self._core.seat(slot)
+        return worker.Assignment(seat, self._listeners, self._settings, self._hooks, self._app, application)
+
+    def _other_ended(self, pid: int, how: int) -> None:
+        if self._successor is not None and pid == self._successor.pid:
+            self._forget_successor(f"it ended with {'exit code' if how >= 0 else 'signal'} {abs(how)}")
+
+    # ---- turns of life ----
+
+    def _started(self) -> None:
+        self._hooks.ready()
+        announce(self._addresses)
+        systemd.ready()
+        if self._succession is not None:
+            self._succession.complete()
+
+    def _read_settings(self) -> None:
+        found = self._reread() if self._reread is not None else self._settings
+        if isinstance(found, str):
+            self._core.configuration_failed(found)
+            return
+        self._settings, unchangeable = self._settings.reloaded(found)
+        for name in unchangeable:
+            _core.write_log("warning", f"{name} cannot be changed by a reload: restart the server")
+        self._core.configured(self._settings, *_counts(self._settings))
+
+    def _close_listeners(self, remove: bool) -> None:
+        for listener in self._listeners:
+            if not remove:
+                listener.disown()
+            listener.close()
+
+    # ---- the successor (SIGUSR2) ----
+
+    def _spawn_successor(self) -> None:
+        self._hooks.succeeding()
+        try:
+            self._successor = Successor(self._listeners)
+        except OSError as error:
+            self._core.successor_ended(f"it cannot be started: {error.strerror or error}")
+            return
+        self._successor.watched = self._core.watch(self._successor.fileno())
+
+    def _hear_successor(self) -> None:
+        successor = self._successor
+        if successor is None:
+            return
+        if successor.is_ready():
+            self._stop_watching()
+            systemd.main_process(successor.pid)
+            self._core.successor_ready()
+        elif successor.is_silent():
+            # It has ended, or will: it is reaped, which says how.
+            self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._successor is not None and self._successor.watched is not None:
+            self._core.unwatch(self._successor.watched)
+            self._successor.watched = None
+
+    def _forget_successor(self, why: str) -> None:
+        self._stop_watching()
+        if self._successor is not None:
+            self._successor.close()
+            self._successor = None
+        self._core.successor_ended(why)
+
+
+def _counts(settings: _core.Settings) -> tuple[int, int]:
+    """How many workers, and how many of them start at a time in a reload."""
+    processors = _core.usable_cpus()
+    workers = settings.workers
+    return (workers if isinstance(workers, int) else processors), processors
