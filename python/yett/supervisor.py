@@ -64,6 +64,8 @@ class Supervision:
         self._core = _core.Supervisor(settings, *_counts(settings))
         self._zygote_channels: dict[int, socket.socket] = {}
         self._successor: Successor | None = None
+        # It serves: the service goes on without us.
+        self._succeeded = False
 
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
@@ -101,13 +103,14 @@ class Supervision:
                     if first:
                         self._hooks.reloaded()
                 case "stopping":
-                    systemd.stopping()
+                    if not self._succeeded:
+                        systemd.stopping()
                 case "close-listeners":
                     self._close_listeners(remove=bool(first))
 
     def close(self) -> None:
         """Close what is open, at the end."""
-        self._close_listeners(remove=True)
+        self._close_listeners(remove=not self._succeeded)
 
     # ---- children ----
 
@@ -192,6 +195,7 @@ class Supervision:
             return
         if successor.is_ready():
             self._stop_watching()
+            self._succeeded = True
             systemd.main_process(successor.pid)
             self._core.successor_ready()
         elif successor.is_silent():

@@ -75,7 +75,7 @@ impl Machine {
             let how = if faster { "stopping at once" } else { "stopping already" };
             self.log(LogLevel::Info, format!("{name}: {how}"));
         }
-        if let Some(stop) = self.stop.as_mut().filter(|stop| stop.order != Order::Drain) {
+        if let Some(stop) = self.stop.as_mut().filter(|stop| stop.order.strength() > Order::Drain.strength()) {
             stop.close_at = stop.close_at.map(|at| at.min(self.now));
         }
         self.tell_all();
@@ -97,7 +97,8 @@ impl Machine {
         let all: Vec<(WorkerId, Phase)> =
             self.workers.values().map(|worker| (worker.id, worker.phase)).collect();
         for (id, phase) in all {
-            let order = if phase != Phase::Ready && order == Order::Drain { Order::Quick } else { order };
+            let finishes = matches!(order, Order::Drain | Order::Retire);
+            let order = if phase != Phase::Ready && finishes { Order::Quick } else { order };
             self.dismiss(id, order);
         }
     }
@@ -157,7 +158,8 @@ impl Machine {
             return;
         }
         self.log(LogLevel::Info, "the new supervisor serves; this one stops when its requests have finished");
-        let order = Order::Drain;
+        // What waits at the listeners is for the new one, and clients may be about to use the connections that they have.
+        let order = Order::Retire;
         self.stop(Stop { code: 0, asked: false, delay: 0, close_at: Some(self.now), remove: false, order });
     }
 

@@ -150,7 +150,7 @@ fn the_old_supervisor_makes_way_when_the_new_one_serves() {
     assert_eq!(story.deeds(), []);
     story.tell(Event::SuccessorReady);
     assert_eq!(story.lines_with("the new supervisor serves"), 1);
-    assert_eq!(story.told.values().copied().collect::<Vec<_>>(), [Order::Drain; 4]);
+    assert_eq!(story.told.values().copied().collect::<Vec<_>>(), [Order::Retire; 4]);
     assert_eq!(
         story.deeds(),
         [Action::Stopping, Action::CloseListeners { remove: false }],
