@@ -59,6 +59,8 @@ class Supervision:
         if self._succession is not None:
             self._succession.close_descriptors()
         self._addresses = [listener.address for listener in self._listeners]
+        # Where `logging` leads is for the application to say, which is not here.
+        _core.open_logs(settings, False)
         # Python's own handler would raise KeyboardInterrupt beside ours.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._core = _core.Supervisor(settings, *_counts(settings))

@@ -52,6 +52,9 @@ def work(assignment: Assignment) -> int:
     seat, listeners, settings, hooks, app, application = assignment
     seat.arrive()
     _core.name_process(f"yett-worker-{seat.number}")
+    if settings.error_log == "logging":
+        # The supervisor, which has no application, writes to standard error instead.
+        _core.open_logs(settings)
     # Until it serves there is nothing to be finished: SIGTERM ends it at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from .command import FAILURES, exit_code, tell_in_log

@@ -27,6 +27,9 @@ def run(
     Returns in workers only: their place in the scoreboard, and the application. Raises `TargetError`.
     """
     _core.name_process("yett-zygote")
+    if settings.error_log == "logging":
+        # The supervisor, which has no application, writes to standard error instead.
+        _core.open_logs(settings)
     # What is garbage after the import is not looked for while it runs, so that no page gets holes that workers fill
     # one by one (the documentation of `gc.freeze`).
     gc.disable()

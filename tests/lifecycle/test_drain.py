@@ -79,7 +79,9 @@ APP = """
         await send({"type": "http.response.body", "body": b"hello"})
         say("responded")
 """
-STOPPING = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+STOP = [signal.SIGTERM, signal.SIGINT]
+STOPPING = pytest.mark.parametrize("number", STOP)
+SUPERVISED = pytest.mark.parametrize("supervised", ["--supervisor", "--no-supervisor"])
 LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
 
@@ -92,14 +94,14 @@ def signals_taken(server) -> bool:
 
 
 @LOOPS
-@STOPPING
-def test_what_runs_is_finished(serve, number, loop):
-    server = serve(APP, "--loop", loop)
+@SUPERVISED
+def test_what_runs_is_finished(serve, supervised, loop):
+    server = serve(APP, "--loop", loop, supervised)
     with Client(server.port) as running, Client(server.port) as idle, Client(server.port) as fresh:
         assert idle.get().status == 200
         running.begin("GET", "/wait")
         server.wait_for("waiting")
-        server.signal(number)
+        server.signal(signal.SIGTERM)
         # Idle connections are closed at once, while the request still runs.
         assert idle.rest() == b""
         assert fresh.rest() == b""
@@ -237,11 +239,26 @@ def test_a_waiting_listener_sees_its_client_leave_while_draining(serve):
     assert server.wait() == 0
 
 
-@STOPPING
-@pytest.mark.parametrize("path", ["/forever", "/sleep", "/busy"])
+@LOOPS
+@SUPERVISED
+def test_sigint_ends_what_runs(serve, supervised, loop):
+    server = serve(APP, "--loop", loop, supervised)
+    with Client(server.port) as client:
+        client.begin("GET", "/forever")
+        server.wait_for("waiting")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+    lines = [line for line in server.log.splitlines() if line in ("cancelled", "lifespan.shutdown")]
+    assert lines == ["cancelled", "lifespan.shutdown"], server.log
+
+
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [(signal.SIGTERM, "/forever"), *((number, path) for number in STOP for path in ("/sleep", "/busy"))],
+)
 def test_a_second_signal_ends_at_once(serve, number, path):
     """Also while the application blocks the loop, and the interpreter itself."""
-    server = serve(APP)
+    server = serve(APP, "--no-supervisor")
     with Client(server.port) as client:
         client.begin("GET", path)
         server.wait_for("waiting|blocking")
@@ -253,7 +270,7 @@ def test_a_second_signal_ends_at_once(serve, number, path):
 
 
 def test_a_second_signal_may_be_the_other_one(serve):
-    server = serve(APP)
+    server = serve(APP, "--no-supervisor")
     with Client(server.port) as client:
         client.begin("GET", "/sleep")
         server.wait_for("blocking")

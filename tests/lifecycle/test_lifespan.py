@@ -151,7 +151,7 @@ def test_no_request_is_served_before_the_start_up_is_complete(serve, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_start_up_that_blocks_ends_with_the_second_signal(tmp_path, number):
     (tmp_path / "app.py").write_text(app("import time\nprint('starting', flush=True)\ntime.sleep(1000)"))
-    with ServerProcess(["app:app", "--bind", "unix:socket"], cwd=tmp_path) as server:
+    with ServerProcess(["app:app", "--bind", "unix:socket", "--no-supervisor"], cwd=tmp_path) as server:
         server.wait_for("starting")
         server.signal(number)
         while signals_pending(server.pid):
@@ -162,7 +162,7 @@ def test_a_start_up_that_blocks_ends_with_the_second_signal(tmp_path, number):
 
 def test_an_import_that_hangs_can_be_interrupted(tmp_path):
     (tmp_path / "app.py").write_text("print('importing', flush=True)\nimport time\ntime.sleep(1000)\n")
-    with ServerProcess(["app:app", "--bind", "unix:socket"], cwd=tmp_path) as server:
+    with ServerProcess(["app:app", "--bind", "unix:socket", "--no-supervisor"], cwd=tmp_path) as server:
         server.wait_for("importing")
         server.signal(signal.SIGINT)
         assert server.wait() == 130

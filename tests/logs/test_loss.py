@@ -351,7 +351,7 @@ def test_a_signal_while_the_application_is_imported(tmp_path):
     (tmp_path / "rotates.py").write_text(
         "import os, signal\n"
         "os.rename('errors', 'errors.1')\n"
-        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "os.kill(os.getppid(), signal.SIGUSR1)\n"
         "def app(environ, start_response):\n"
         "    start_response('200 OK', [])\n"
         "    return []\n"

@@ -55,7 +55,18 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        """The process that serves: the first worker, or the only process there is."""
+        return next(iter(self.workers), self.process.pid)
+
+    @property
+    def workers(self) -> list[int]:
+        """The workers that there are now, the longest there first."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            pids = [int(pid) for pid in children.read_text().split()]
+        except OSError:
+            return []
+        return [pid for pid in pids if _name(pid).startswith("yett-worker")]
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until a line of the output (also an earlier one) matches; fail if the process ends before."""
@@ -119,6 +130,13 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 def start_server(

@@ -130,15 +130,21 @@ fn traceback(py: Python<'_>, error: &PyErr) -> String {
 // ---- where they go ----
 
 /// Has messages go where `settings` say, and makes sure that both logs can be written, before anything is started.
+/// `with_logging`: they may say `logging`; otherwise those messages go to standard error.
 ///
 /// # Errors
 /// `OSError` whose text says which file, and why not.
 #[pyfunction]
-pub fn open_logs(settings: &Settings) -> PyResult<()> {
+#[pyo3(signature = (settings, with_logging = true))]
+pub fn open_logs(settings: &Settings, with_logging: bool) -> PyResult<()> {
     let values = &settings.values;
     // Whoever takes the place of the error log takes its form.
     errors::set_json(values.log_format == LogFormat::Json);
     if let Some(target) = Target::of(&values.error_log, values, &python_logging()) {
+        let target = match target {
+            Target::Function(_) if !with_logging => Target::Stderr,
+            target => target,
+        };
         errors::open(target).map_err(|error| cannot_open("error log", &values.error_log, &error))?;
     }
     match Target::of(&values.access_log, values, &python_logging()) {

@@ -73,8 +73,10 @@ impl Machine {
             seat.back_off.recovered(now);
         }
         self.ever_ready = true;
-        // In a loop of deaths each of them would be told by this line.
-        let level = if self.crashes.is_loop() { LogLevel::Debug } else { LogLevel::Info };
+        // When all are ready for the first time that is told in one line, and in a loop of deaths each of them would be
+        // told by this one.
+        let quiet = !self.started || self.crashes.is_loop();
+        let level = if quiet { LogLevel::Debug } else { LogLevel::Info };
         self.log(level, text);
         self.proven_by(id, generation);
     }
@@ -202,9 +204,15 @@ impl Machine {
         seat.back_off.died(self.now, worker.ready_at);
         seat.lost_unready |= worker.ready_at.is_none();
         let failures = seat.back_off.failures();
-        self.tell_death(failures, words);
+        // Who fails to start ends with a code of its own, and has said why.
+        let explained = code.filter(|code| worker.ready_at.is_none() && (2..=5).contains(code));
+        if explained.is_some() && !self.ever_ready {
+            self.log(LogLevel::Debug, words);
+        } else {
+            self.tell_death(failures, words);
+        }
         if worker.ready_at.is_none() {
-            self.first_code = self.first_code.or(code.filter(|code| (2..=5).contains(code)));
+            self.first_code = self.first_code.or(explained);
             self.give_up_if_hopeless();
         }
     }

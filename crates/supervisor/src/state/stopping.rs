@@ -112,7 +112,9 @@ impl Machine {
     }
 
     pub(super) fn give_up(&mut self) {
-        self.log(LogLevel::Error, "no worker became ready; stopping");
+        // Who has ended with a code of its own has said why.
+        let level = if self.first_code.is_some() { LogLevel::Debug } else { LogLevel::Error };
+        self.log(level, "no worker became ready; stopping");
         let code = self.first_code.unwrap_or(NO_WORKER);
         let order = Order::Quick;
         self.stop(Stop { code, asked: false, delay: 0, close_at: Some(self.now), remove: true, order });
