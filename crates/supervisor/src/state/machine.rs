@@ -170,16 +170,17 @@ impl Machine {
         self.expire_workers();
         self.expire_zygotes();
         if self.begun && self.stop.is_none() {
-            // Whom the next step of a reload has to do without has been sent away before.
+            // Whom the next step of a reload has to do without, or makes superfluous itself, is sent away before.
             self.clear_seats();
+            self.stop_zygotes();
             self.step_reload();
             self.fill_seats();
             self.step_recycling();
-            self.settle_zygotes();
+            self.revive_zygote();
             self.tell_start();
         }
         if self.stop.is_some() {
-            self.settle_zygotes();
+            self.stop_zygotes();
             self.step_stop();
         }
         self.report_crashes();

@@ -124,8 +124,9 @@ impl Machine {
                 self.fork_canary(target);
             }
             Some((Stage::Canary, target)) => self.fork_canary(target),
-            Some((Stage::Rest, target)) => self.fork_rest(target),
-            _ => {}
+            Some((Stage::Zygote, _)) => {}
+            // Also without a reload: one that was held up may have left old workers, and the next one may have failed.
+            _ => self.fork_rest(),
         }
     }
 
@@ -184,7 +185,8 @@ impl Machine {
     }
 
     /// Forks replacements of the others, so many at a time as there are processors.
-    fn fork_rest(&mut self, target: u32) {
+    fn fork_rest(&mut self) {
+        let target = self.generation;
         let surge = self.config.surge.max(1) as usize;
         let starts =
             |worker: &&super::worker::Worker| worker.generation == target && worker.ready_at.is_none();

@@ -82,7 +82,7 @@ impl Machine {
     /// Sends away whoever is not needed any more.
     pub(super) fn clear_seats(&mut self) {
         let mut superfluous = Vec::new();
-        for seat in 0..u32::try_from(self.seats.len()).unwrap_or(u32::MAX) {
+        for seat in 0..self.wanted {
             let staying = self.staying(seat);
             let replaced = match staying[..] {
                 [.., last] if last.serves() => staying.len() - 1,
@@ -91,12 +91,31 @@ impl Machine {
             superfluous.extend(staying.iter().enumerate().filter_map(|(index, worker)| {
                 // Nobody waits for a worker with old code that does not serve yet.
                 let outdated = worker.generation < self.generation && worker.phase != Phase::Ready;
-                let unwanted = seat >= self.wanted || index < replaced || outdated;
-                unwanted.then_some((worker.id, worker.phase))
+                (index < replaced || outdated).then_some(worker.id)
             }));
         }
-        for (id, phase) in superfluous {
-            self.dismiss(id, if phase == Phase::Ready { Order::Retire } else { Order::Quick });
+        self.send_away(&superfluous);
+        self.clear_unwanted_seats();
+    }
+
+    /// Workers whose seats are no longer wanted go, the highest seats first; but one that serves only if those that are wanted
+    /// do without it: they may just be starting, or failing.
+    fn clear_unwanted_seats(&mut self) {
+        let serving = self.workers.values().filter(|worker| worker.serves()).count();
+        let spare = serving.saturating_sub(self.wanted as usize);
+        let mut unwanted: Vec<&Worker> =
+            self.workers.values().filter(|worker| worker.stays() && worker.seat >= self.wanted).collect();
+        unwanted.sort_by_key(|worker| std::cmp::Reverse((worker.seat, worker.id)));
+        let starting = unwanted.iter().filter(|worker| !worker.serves()).map(|worker| worker.id);
+        let spared = unwanted.iter().filter(|worker| worker.serves()).take(spare).map(|worker| worker.id);
+        let superfluous: Vec<WorkerId> = starting.chain(spared).collect();
+        self.send_away(&superfluous);
+    }
+
+    fn send_away(&mut self, workers: &[WorkerId]) {
+        for id in workers {
+            let serves = self.workers.get(id).is_some_and(Worker::serves);
+            self.dismiss(*id, if serves { Order::Retire } else { Order::Quick });
         }
     }
 

@@ -162,8 +162,8 @@ impl Machine {
         }
     }
 
-    /// Stops zygotes that nobody needs, and starts the one that serves again if it has died.
-    pub(super) fn settle_zygotes(&mut self) {
+    /// Stops zygotes that nobody needs.
+    pub(super) fn stop_zygotes(&mut self) {
         let needed = [self.stop.is_none().then_some(self.generation), self.trial()];
         for at in 0..self.zygotes.len() {
             let zygote = &self.zygotes[at];
@@ -184,12 +184,12 @@ impl Machine {
                 zygote.kill_at = Some(self.now.saturating_add(QUICK));
             }
         }
+    }
+
+    /// Starts the zygote of the generation that serves, also again if it has died.
+    pub(super) fn revive_zygote(&mut self) {
         let exists = self.zygotes.iter().any(|zygote| zygote.generation == self.generation);
-        if self.config.preload
-            && self.stop.is_none()
-            && !exists
-            && self.zygote_back_off.not_before() <= self.now
-        {
+        if self.config.preload && !exists && self.zygote_back_off.not_before() <= self.now {
             self.start_zygote(self.generation);
         }
     }

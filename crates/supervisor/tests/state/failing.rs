@@ -1,6 +1,6 @@
 //! Workers that die.
 
-use yett_supervisor::state::{Event, Exit, Order, Signal, WorkerId};
+use yett_supervisor::state::{Action, Config, Event, Exit, Order, Signal, WorkerId};
 
 use crate::kit::{KILLED, Story, four, one};
 
@@ -143,11 +143,22 @@ fn more_and_fewer_workers_by_signal() {
     story.signal(Signal::Ttou);
     assert_eq!(story.orders(), [(6, Order::Quick)], "one that starts has nothing to finish");
 
-    let mut story = Story::serving(yett_supervisor::state::Config { most_workers: 2, ..one() });
+    let mut story = Story::serving(Config { most_workers: 2, ..one() });
     for _ in 0..3 {
         story.signal(Signal::Ttin);
     }
     assert_eq!(story.forks(), [2]);
+}
+
+#[test]
+fn one_that_serves_does_not_go_while_the_others_do_not() {
+    let mut story = Story::serving(Config { workers: 2, ..one() });
+    story.exits(1, KILLED);
+    story.signal(Signal::Ttou);
+    assert_eq!(story.orders(), []);
+    story.pass(100);
+    story.ready(3);
+    assert_eq!(story.orders(), [(2, Order::Retire)]);
 }
 
 #[test]
@@ -156,5 +167,5 @@ fn logs_are_reopened_and_the_size_of_a_terminal_means_nothing() {
     story.signal(Signal::Winch);
     assert_eq!(story.deeds(), []);
     story.signal(Signal::Usr1);
-    assert_eq!(story.deeds(), [yett_supervisor::state::Action::ReopenLogs]);
+    assert_eq!(story.deeds(), [Action::ReopenLogs]);
 }

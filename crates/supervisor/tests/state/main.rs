@@ -3,8 +3,10 @@
 
 mod failing;
 mod kit;
+mod random;
 mod recycling;
 mod reloading;
 mod starting;
 mod stopping;
+mod world;
 mod zygotes;
