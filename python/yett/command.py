@@ -6,6 +6,7 @@ from . import _core, output, server
 from ._core import Invocation
 from .errors import LifespanError, TargetError
 from .hooks import HookError, Hooks
+from .process import ProcessError
 from .wsgi import ThreadsError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _CODES: dict[type[BaseException], int] = {
     LifespanError: STARTUP_FAILED,
     HookError: STARTUP_FAILED,
     server.LogError: WRONG_USAGE,
+    ProcessError: WRONG_USAGE,
     ThreadsError: WRONG_USAGE,
     server.ListenError: CANNOT_LISTEN,
 }

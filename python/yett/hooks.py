@@ -23,48 +23,63 @@ class HookError(Exception):
 class Hooks:
     """By default nothing is called: who wants to be called overrides methods.
 
-    They are called in the main thread, in this order. An implementation calls code of the user's by `must_succeed` in
-    the first four, which end the start by what they raise, and by `may_fail` in the others.
+    They are called in the main thread of the process that they speak of. Without a supervisor one process is both.
+    What `starting`, `worker_start`, `worker_loaded` and `ready` raise ends the start: an implementation calls code of
+    the user's by `must_succeed` there, or by `may_fail`, as in all others.
     """
 
     # Whether `interrupted` is to be called.
     wants_interrupt = False
 
+    # ---- in the supervisor ----
+
     def starting(self) -> None:
         """First of all: no address is open yet."""
 
-    def worker_start(self, addresses: list[str]) -> None:
-        """In the process that serves, before the application is imported. ``addresses``: where it listens."""
+    def forking(self, worker: int) -> None:
+        """A worker is about to be forked here, not by a zygote. ``worker``: which one since the start, from 1 on."""
 
-    def worker_ready(self, application: Any) -> None:
-        """The application has been imported."""
+    def ready(self, addresses: list[str]) -> None:
+        """All workers are ready: requests are answered from now on. ``addresses``: where."""
 
-    def ready(self) -> None:
-        """Requests are answered from now on."""
+    def worker_gone(self, pid: int) -> None:
+        """A worker has ended, or was killed."""
+
+    def worker_count(self, new: int, old: int | None) -> None:
+        """The settings want ``new`` workers, at the start or after a reload; before, it was ``old``."""
+
+    def reloading(self) -> None:
+        """A reload begins."""
+
+    def settings_changed(self, settings: _core.Settings) -> None:
+        """A reload has read the settings again. Raises `HookError` if they name what there is not."""
+
+    def succeeding(self) -> None:
+        """SIGUSR2 has arrived, and another supervisor is about to be started."""
+
+    def ended(self) -> None:
+        """Last of all. Not called if `starting` failed."""
+
+    # ---- in a worker ----
+
+    def worker_start(self, addresses: list[str], number: int = 0, generation: int = 1) -> None:
+        """Before the application is imported, if it has not been preloaded. ``addresses``: where the server listens.
+        ``number``: which of the workers this is, from 0 on; ``generation``: of the application's code, from 1 on."""
+
+    def worker_loaded(self, application: Any) -> None:
+        """The application has been imported; an ASGI application has not started up yet."""
+
+    def worker_ready(self) -> None:
+        """The worker answers requests from now on."""
 
     def interrupted(self) -> None:
         """SIGINT has arrived; requests still run."""
 
-    def worker_end(self) -> None:
-        """The process has stopped serving, and the application has shut down. Not called if `worker_start` failed."""
-
     def worker_stopping(self) -> None:
-        """A worker has been told to end; requests still run."""
+        """The worker has been told to end; requests still run."""
 
-    def forking(self, worker: int) -> None:
-        """In the supervisor: a worker is about to be forked. ``worker``: which one since the start, 1 the first."""
-
-    def worker_gone(self, pid: int) -> None:
-        """In the supervisor: a worker has ended, or was killed."""
-
-    def reloaded(self) -> None:
-        """In the supervisor: all workers run the new code."""
-
-    def succeeding(self) -> None:
-        """In the supervisor: SIGUSR2 has arrived, and another supervisor is about to be started."""
-
-    def ended(self) -> None:
-        """Last of all. Not called if `starting` failed."""
+    def worker_end(self) -> None:
+        """The worker has stopped serving, and the application has shut down. Not called if `worker_start` failed."""
 
     @contextlib.contextmanager
     def process(self) -> Iterator[None]:
@@ -76,9 +91,9 @@ class Hooks:
             self.ended()
 
     @contextlib.contextmanager
-    def worker(self, addresses: list[str]) -> Iterator[None]:
+    def worker(self, addresses: list[str], number: int = 0, generation: int = 1) -> Iterator[None]:
         """The life of the process that serves: `worker_start`, and at its end `worker_end`."""
-        self.worker_start(addresses)
+        self.worker_start(addresses, number, generation)
         try:
             yield
         finally:

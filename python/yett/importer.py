@@ -23,7 +23,7 @@ from . import suggest
 from .errors import TargetError, application_traceback, has_application_frames, summary
 from .interface import accepts, describe, looks_like_factory
 
-__all__ = ["DEFAULT_ATTRIBUTES", "TargetError", "load", "make_importable"]
+__all__ = ["DEFAULT_ATTRIBUTES", "TargetError", "function", "load", "make_importable"]
 
 # Django's name, then everybody else's. Where a module has both, `application` is the outer one as a rule.
 DEFAULT_ATTRIBUTES = ("application", "app")
@@ -69,6 +69,17 @@ def load(target: str, *, factory_args: Sequence[Any] = (), paste_name: str = "ma
         _check_not_factory(name, value, parsed)
     if not callable(value):
         raise _not_callable(name, value, parsed)
+    return value
+
+
+def function(target: str) -> Any:
+    """What ``module:function`` names, and whatever can be called besides. Raises `TargetError`."""
+    parsed = _parse(target)
+    if (folder := _current_folder()) is not None:
+        make_importable(folder)
+    name, value = _find(_import(parsed.source, parsed), parsed)
+    if not callable(value):
+        raise TargetError(f"{name!r} is no function: it is {describe(value)}")
     return value
 
 

@@ -5,6 +5,7 @@ runs. ``quick``: the server stops now.
 """
 
 import selectors
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 Order = Literal["retire", "drain", "quick"]
@@ -26,6 +27,27 @@ class Source(Protocol):
 
     def read(self) -> Order | None:
         """The last one, if any has come."""
+
+
+class Told:
+    """A source that tells somebody when its first order has come."""
+
+    def __init__(self, source: Source, tell: Callable[[], None]) -> None:
+        self._source = source
+        self._tell = tell
+        self._told = False
+
+    def fileno(self) -> int:
+        """That of the source."""
+        return self._source.fileno()
+
+    def read(self) -> Order | None:
+        """The last order, if any has come."""
+        order = self._source.read()
+        if order is not None and not self._told:
+            self._told = True
+            self._tell()
+        return order
 
 
 class Orders:

@@ -1,13 +1,14 @@
 """One process that serves: addresses, application, signals, and an orderly end."""
 
 import contextlib
+import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _core, importer, interface
+from . import _core, function_hooks, importer, interface, process, systemd
 from .hooks import Hooks
-from .orders import Source
+from .orders import Source, Told
 from .threads import wait_for_threads
 
 if TYPE_CHECKING:
@@ -40,17 +41,21 @@ def serve(
     ``own_process``: the process exists for serving. Unless the settings say otherwise, it looks after workers, and then
     this function returns in each of them, too. It says where it serves, and does not wait without a limit for threads
     that the application has left at work. ``hooks`` are called at the turns of its life; ``reread`` reads the settings
-    again for a reload. Raises `HookError`.
+    again for a reload. Raises `HookError` and `ProcessError`.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
+    process.enter(settings)
+    process.check(settings)
     open_logs(settings)
     try:
+        passed = systemd.begin() if own_process else []
+        hooks = function_hooks.named(settings, hooks or Hooks())
         with _early_rotation() as asked:
             if own_process and settings.supervisor:
                 from .supervisor import supervise
 
-                return supervise(app, settings, hooks or Hooks(), reread, asked)
-            _serve(app, settings, own_process, hooks or Hooks(), asked)
+                return supervise(app, settings, hooks, reread, asked, passed)
+            _serve(app, settings, own_process, hooks, asked, passed)
         return 0
     finally:
         # What the caller says of an error comes behind what the log says.
@@ -58,25 +63,43 @@ def serve(
 
 
 def _serve(
-    app: Any, settings: _core.Settings, own_process: bool, hooks: Hooks, asked_early: set[int]
+    app: Any,
+    settings: _core.Settings,
+    own_process: bool,
+    hooks: Hooks,
+    asked_early: set[int],
+    passed: list[int],
 ) -> None:
     with contextlib.ExitStack() as life:
         life.enter_context(hooks.process())
-        listeners = open_listeners(settings)
+        listeners = open_listeners(settings, passed=passed)
+        addresses = [listener.address for listener in listeners]
 
         def started() -> None:
-            hooks.ready()
+            hooks.worker_ready()
+            hooks.ready(addresses)
             if own_process:
-                announce([listener.address for listener in listeners])
+                announce(addresses)
+                systemd.ready()
+
+        def stopping() -> None:
+            if own_process:
+                systemd.stopping()
+            hooks.worker_stopping()
 
         try:
-            life.enter_context(hooks.worker([listener.address for listener in listeners]))
+            life.enter_context(process.PidFile(str(settings.pid)).held())
+            process.give_files(settings)
+            process.drop_privileges(settings)
+            if own_process:
+                life.enter_context(systemd.kept_awake())
+            life.enter_context(hooks.worker(addresses))
             application = load(app, settings)
-            hooks.worker_ready(application.call)
+            hooks.worker_loaded(application.call)
             with _stop_signals(hooks) as signals:
                 if asked_early:
                     signal.raise_signal(signal.SIGUSR1)
-                serve_application(application, listeners, settings, signals, started)
+                serve_application(application, listeners, settings, Told(signals, stopping), started)
                 life.close()  # before the next wait, which may end the process
                 if own_process:
                     # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those
@@ -160,10 +183,23 @@ def open_logs(settings: _core.Settings) -> None:
         raise LogError(error.errno, error.strerror) from None
 
 
-def open_listeners(settings: _core.Settings, inherited: list[int] | None = None) -> list[_core.Listener]:
-    """Open all addresses of the settings, or use what listens there and was ``inherited``. Raises `ListenError`."""
+def open_listeners(
+    settings: _core.Settings, inherited: Sequence[int] = (), passed: Sequence[int] = ()
+) -> list[_core.Listener]:
+    """Open all addresses of the settings, or use what listens there and was ``inherited``. Raises `ListenError`.
+
+    ``passed``: sockets of systemd, which are served if the settings name no address.
+    """
+    if passed and _core.names_addresses(settings):
+        named = {str(bind).removeprefix("proxy+") for bind in settings.bind}  # type: ignore[union-attr]
+        if not any(f"fd://{number}" in named for number in passed):
+            _core.write_log(
+                "warning", "the sockets that systemd passes on are not used: --bind names other addresses"
+            )
+    for number in passed:
+        os.set_inheritable(number, False)
     try:
-        return _core.open_listeners(settings, inherited or [])
+        return _core.open_listeners(settings, list(inherited), list(passed))
     except OSError as error:
         raise ListenError(error) from None
 

@@ -11,19 +11,17 @@ import os
 import sys
 from typing import Any
 
-from . import _core
+from . import _core, process, systemd
 
 _VARIABLE = "YETT_SUCCESSION"
 _READY = b"ready\n"
-
-# As it was when the program started: what the application or --chdir changes is not the new one's.
-_DIRECTORY = os.getcwd()
 
 
 class Successor:
     """The new supervisor, as the old one sees it. Raises `OSError` if it cannot be started."""
 
-    def __init__(self, listeners: list[_core.Listener]) -> None:
+    def __init__(self, listeners: list[_core.Listener], passed: bool) -> None:
+        """``passed``: the listeners are systemd's, and no addresses of the settings."""
         self._reader, writer = os.pipe()
         try:
             os.set_blocking(self._reader, False)
@@ -32,8 +30,8 @@ class Successor:
             #: Under which number the supervisor watches it.
             self.watched: int | None = None
             inherited = [listener.fileno() for listener in listeners]
-            plan = {"ready": writer, "listeners": inherited, "parent": os.getpid()}
-            environment = {**os.environ, _VARIABLE: json.dumps(plan)}
+            plan = {"ready": writer, "listeners": inherited, "passed": passed, "parent": os.getpid()}
+            environment = {**os.environ, **systemd.environment(), _VARIABLE: json.dumps(plan)}
             for descriptor in [writer, *inherited]:
                 os.set_inheritable(descriptor, True)
             #: Its process.
@@ -70,12 +68,8 @@ class Successor:
 def _spawn(environment: dict[str, str]) -> int:
     # The same interpreter with the same arguments, from where it was started.
     program = [sys.executable, *sys.orig_argv[1:]]
-    here = os.getcwd()
-    os.chdir(_DIRECTORY)
-    try:
+    with process.at_the_start():
         return os.posix_spawn(sys.executable, program, environment)
-    finally:
-        os.chdir(here)
 
 
 class Succession:
@@ -88,6 +82,8 @@ class Succession:
         self.descriptors: list[int] = list(plan["listeners"])
         for number in self.descriptors:
             os.set_inheritable(number, False)
+        #: They are systemd's, and no addresses of the settings.
+        self.passed: bool = bool(plan.get("passed"))
         #: The process of the one before.
         self.parent: int = plan["parent"]
 

@@ -10,9 +10,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from . import _core, systemd, worker, zygote
+from . import _core, process, systemd, worker, zygote
 from .forking import fork
-from .hooks import Hooks
+from .hooks import HookError, Hooks
 from .server import announce, open_listeners
 from .successor import Succession, Successor
 
@@ -21,19 +21,24 @@ Reread = Callable[[], _core.Settings | str]
 
 
 def supervise(
-    app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None, asked_early: set[int]
+    app: Any,
+    settings: _core.Settings,
+    hooks: Hooks,
+    reread: Reread | None,
+    asked_early: set[int],
+    passed: list[int],
 ) -> int:
     """Serve ``app`` with workers until a signal ends that; the exit code. Returns in every forked worker, too.
 
-    ``asked_early``: signals that have come before anybody listened.
+    ``asked_early``: signals that have come before anybody listened; ``passed``: sockets of systemd.
 
-    Raises `ListenError` and `HookError`; in workers also what `worker.work` raises.
+    Raises `ListenError`, `ProcessError` and `HookError`; in workers also what `worker.work` raises.
     """
     supervisor = os.getpid()
     hooks.starting()
     supervision = None
     try:
-        supervision = Supervision(app, settings, hooks, reread)
+        supervision = Supervision(app, settings, hooks, reread, passed)
         if asked_early:
             signal.raise_signal(signal.SIGUSR1)
         outcome = supervision.run()
@@ -48,22 +53,43 @@ def supervise(
 class Supervision:
     """One supervisor at work."""
 
-    def __init__(self, app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        settings: _core.Settings,
+        hooks: Hooks,
+        reread: Reread | None,
+        passed: list[int],
+    ) -> None:
         self._app = app
         self._settings = settings
         self._hooks = hooks
         self._reread = reread
         self._succession = Succession.inherited()
         inherited = self._succession.descriptors if self._succession is not None else []
-        self._listeners = open_listeners(settings, inherited)
+        if self._succession is not None and self._succession.passed:
+            inherited, passed = [], inherited
+        self._passed = bool(passed) and not _core.names_addresses(settings)
+        self._listeners = open_listeners(settings, inherited, passed)
         if self._succession is not None:
             self._succession.close_descriptors()
         self._addresses = [listener.address for listener in self._listeners]
         # Where `logging` leads is for the application to say, which is not here.
         _core.open_logs(settings, False)
+        self._pid_file = process.PidFile(str(settings.pid))
+        try:
+            process.give_files(settings)
+            if self._succession is None:
+                self._pid_file.write()
+        except process.ProcessError:
+            self._close_listeners(remove=True)
+            raise
         # Python's own handler would raise KeyboardInterrupt beside ours.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._core = _core.Supervisor(settings, *_counts(settings))
+        self._workers, surge = _counts(settings)
+        self._core = _core.Supervisor(settings, self._workers, surge)
+        if (notifier := systemd.notifier()) is not None:
+            self._core.keep_awake(notifier)
         self._zygote_channels: dict[int, socket.socket] = {}
         self._successor: Successor | None = None
         # It serves: the service goes on without us.
@@ -71,6 +97,7 @@ class Supervision:
 
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
+        self._hooks.worker_count(self._workers, None)
         self._core.start()
         while True:
             task, first, second = self._core.next()
@@ -100,10 +127,9 @@ class Supervision:
                 case "reloading":
                     self._core.forget_failure()
                     systemd.reloading()
+                    self._hooks.reloading()
                 case "reloaded":
                     systemd.ready()
-                    if first:
-                        self._hooks.reloaded()
                 case "stopping":
                     if not self._succeeded:
                         systemd.stopping()
@@ -113,6 +139,7 @@ class Supervision:
     def close(self) -> None:
         """Close what is open, at the end."""
         self._close_listeners(remove=not self._succeeded)
+        self._pid_file.remove()
 
     # ---- children ----
 
@@ -158,21 +185,35 @@ class Supervision:
     # ---- turns of life ----
 
     def _started(self) -> None:
-        self._hooks.ready()
+        self._hooks.ready(self._addresses)
         announce(self._addresses)
         systemd.ready()
         if self._succession is not None:
+            try:
+                self._pid_file.write(self._succession.parent)
+            except process.ProcessError as error:
+                _core.write_log("error", error.message)
             self._succession.complete()
 
     def _read_settings(self) -> None:
-        found = self._reread() if self._reread is not None else self._settings
+        with process.at_the_start():
+            found = self._reread() if self._reread is not None else self._settings
         if isinstance(found, str):
             self._core.configuration_failed(found)
             return
-        self._settings, unchangeable = self._settings.reloaded(found)
+        settings, unchangeable = self._settings.reloaded(found)
+        try:
+            self._hooks.settings_changed(settings)
+        except HookError as error:
+            self._core.configuration_failed(error.message)
+            return
+        self._settings = settings
         for name in unchangeable:
             _core.write_log("warning", f"{name} cannot be changed by a reload: restart the server")
-        self._core.configured(self._settings, *_counts(self._settings))
+        before, (self._workers, surge) = self._workers, _counts(self._settings)
+        if self._workers != before:
+            self._hooks.worker_count(self._workers, before)
+        self._core.configured(self._settings, self._workers, surge)
 
     def _close_listeners(self, remove: bool) -> None:
         for listener in self._listeners:
@@ -185,7 +226,7 @@ class Supervision:
     def _spawn_successor(self) -> None:
         self._hooks.succeeding()
         try:
-            self._successor = Successor(self._listeners)
+            self._successor = Successor(self._listeners, self._passed)
         except OSError as error:
             self._core.successor_ended(f"it cannot be started: {error.strerror or error}")
             return

@@ -3,7 +3,7 @@
 import signal
 from typing import Any, NamedTuple
 
-from . import _core, interface
+from . import _core, interface, process
 from .hooks import Hooks
 from .orders import Order
 from .server import load, serve_application
@@ -81,9 +81,14 @@ def _work(
     app: Any,
     application: interface.Application | None,
 ) -> None:
-    with hooks.worker([listener.address for listener in listeners]):
+    def ready() -> None:
+        hooks.worker_ready()
+        seat.ready()
+
+    process.drop_privileges(settings)
+    with hooks.worker([listener.address for listener in listeners], seat.number, seat.generation):
         application = application or load(app, settings)
-        hooks.worker_ready(application.call)
+        hooks.worker_loaded(application.call)
         with seat:
-            serve_application(application, listeners, settings, _Orders(seat, hooks), seat.ready, seat.slot)
+            serve_application(application, listeners, settings, _Orders(seat, hooks), ready, seat.slot)
     wait_for_threads(settings.graceful_timeout)

@@ -10,7 +10,7 @@ import struct
 import threading
 from typing import Any
 
-from . import _core, interface
+from . import _core, interface, process
 from .forking import fork_orphan
 from .hooks import Hooks
 from .server import load
@@ -33,6 +33,7 @@ def run(
     # What is garbage after the import is not looked for while it runs, so that no page gets holes that workers fill
     # one by one (the documentation of `gc.freeze`).
     gc.disable()
+    process.drop_privileges(settings)
     application = load(app, settings)
     _warn_of_threads()
     gc.freeze()

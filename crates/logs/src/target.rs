@@ -37,7 +37,8 @@ impl Target {
             LogTarget::Off => return None,
             LogTarget::Stdout => Self::Stdout,
             LogTarget::Stderr => Self::Stderr,
-            LogTarget::Path(path) => Self::File(path.clone()),
+            // As seen from here: the application may go elsewhere before the log is reopened.
+            LogTarget::Path(path) => Self::File(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
             LogTarget::Syslog(server) => {
                 Self::Syslog { server: server.clone(), facility: settings.syslog_facility.code() }
             }

@@ -10,6 +10,7 @@
 //! | How does the process learn that it is to stop? | `signals` |
 //! | How are workers looked after? | `supervisor` (the crate `yett-supervisor` decides), `seat` (the worker's side) |
 //! | What do other processes see of this one? | `slot` (the scoreboard is the crate `yett-supervisor`) |
+//! | What is systemd told? | `systemd` |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -29,6 +30,7 @@ mod settings;
 mod signals;
 mod slot;
 mod supervisor;
+mod systemd;
 mod wsgi;
 
 use pyo3::exceptions::PyConnectionError;
@@ -65,8 +67,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<slot::Slot>()?;
     module.add_function(wrap_pyfunction!(slot::lost_requests, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
+    module.add_function(wrap_pyfunction!(listeners::py_names_addresses, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;
+    module.add_class::<systemd::Notifier>()?;
+    module.add_function(wrap_pyfunction!(systemd::systemd_variables, module)?)?;
+    module.add_function(wrap_pyfunction!(systemd::passed_sockets, module)?)?;
     module.add_function(wrap_pyfunction!(log::flush_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(log::log_files, module)?)?;
     module.add_function(wrap_pyfunction!(log::open_logs, module)?)?;
     module.add_function(wrap_pyfunction!(log::write_log, module)?)?;
     log::watch_process(module)?;

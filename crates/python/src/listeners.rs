@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use yett_net::Address;
-use yett_settings::Bind;
+use yett_settings::{Bind, Listen};
 
 use crate::settings::Settings;
 
@@ -63,19 +63,30 @@ impl Listener {
 }
 
 /// Opens every address of the settings; if one fails, those before it are closed again. `inherited`: descriptors that
-/// listen already, and are used where they are what is asked for.
+/// listen already, and are used where they are what is asked for. `passed`: descriptors that are served in the place of
+/// the default address, if the settings name no other.
 ///
 /// # Errors
 /// `OSError` whose text says which address, why not, and what to do.
 #[pyfunction]
-#[pyo3(signature = (settings, inherited = Vec::new()))]
+#[pyo3(signature = (settings, inherited = Vec::new(), passed = Vec::new()))]
 #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
-pub fn open_listeners(settings: &Settings, inherited: Vec<RawFd>) -> PyResult<Vec<Listener>> {
+pub fn open_listeners(
+    settings: &Settings,
+    inherited: Vec<RawFd>,
+    passed: Vec<RawFd>,
+) -> PyResult<Vec<Listener>> {
     let values = &settings.values;
+    let binds = if passed.is_empty() || names_addresses(values) {
+        values.bind.clone()
+    } else {
+        let fd = |fd| Listen { address: Bind::Fd(fd), proxy_protocol: false };
+        passed.into_iter().map(fd).collect()
+    };
     let mut inherited =
         inherited.into_iter().map(yett_net::Listener::inherited).collect::<Result<Vec<_>, _>>()?;
     let mut opened: Vec<yett_net::Listener> = Vec::new();
-    for listen in &values.bind {
+    for listen in &binds {
         match open(&listen.address, values, &mut inherited) {
             Ok(mut listeners) => {
                 if listen.proxy_protocol {
@@ -96,6 +107,17 @@ pub fn open_listeners(settings: &Settings, inherited: Vec<RawFd>) -> PyResult<Ve
             Listener { inner: Mutex::new(Some(listener)), address }
         })
         .collect())
+}
+
+/// Whether the settings say where to listen. Who writes out the default has said nothing.
+#[pyfunction]
+#[pyo3(name = "names_addresses")]
+pub fn py_names_addresses(settings: &Settings) -> bool {
+    names_addresses(&settings.values)
+}
+
+fn names_addresses(values: &yett_settings::Settings) -> bool {
+    values.bind != yett_settings::Settings::default().bind
 }
 
 fn open(

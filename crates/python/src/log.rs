@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,17 @@ pub fn write(level: LogLevel, text: &str) {
 /// Writes what has happened with a request.
 pub fn about(level: LogLevel, about: About, text: &str) {
     errors::tell(&Message { level, text: text.to_owned(), about: Some(about), exception: None });
+}
+
+/// The files that the logs of these settings are written to.
+#[pyfunction]
+pub fn log_files(settings: &Settings) -> Vec<PathBuf> {
+    let values = &settings.values;
+    let file = |target: &LogTarget| match target {
+        LogTarget::Path(path) => Some(path.clone()),
+        _ => None,
+    };
+    [&values.error_log, &values.access_log].into_iter().filter_map(file).collect()
 }
 
 /// Writes that an exception has been raised, with its traceback.

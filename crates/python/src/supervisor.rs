@@ -18,6 +18,7 @@ use crate::seat::Seat;
 use crate::settings::Settings;
 use crate::signals::install;
 use crate::slot::write_lost;
+use crate::systemd::Notifier;
 
 /// Places in the scoreboard: as many workers as anybody runs on a machine, and as many again that are about to end.
 /// Those that are not used cost address space only.
@@ -182,6 +183,14 @@ impl Supervisor {
     /// The next failure of a worker to start is another one, to be told anew.
     fn forget_failure(&self) {
         self.ties.scoreboard.forget_failure();
+    }
+
+    /// From now on systemd hears that this process is alive, if it wants to.
+    fn keep_awake(&self, notifier: &Notifier) -> PyResult<()> {
+        self.with(|supervisor| {
+            supervisor.keep_awake(Arc::clone(&notifier.inner));
+            Ok(())
+        })
     }
 
     /// In a child: the place that it has.

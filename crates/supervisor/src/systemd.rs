@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -114,6 +115,37 @@ impl Notifier {
 
     fn send(&self, message: &str) -> io::Result<()> {
         self.socket.send_to_addr(message.as_bytes(), &self.address).map(drop)
+    }
+}
+
+/// Signs of life in time, from somebody who looks at the clock now and then.
+#[derive(Clone, Debug)]
+pub struct Watchdog {
+    notifier: Arc<Notifier>,
+    /// Milliseconds.
+    interval: u64,
+    next: u64,
+}
+
+impl Watchdog {
+    /// None if no signs of life are wanted. `now` in milliseconds, here and below.
+    pub fn of(notifier: Arc<Notifier>, now: u64) -> Option<Self> {
+        let interval = u64::try_from(notifier.watchdog_interval()?.as_millis()).unwrap_or(u64::MAX);
+        // Not more often than once a millisecond.
+        Some(Self { notifier, interval: interval.max(1), next: now })
+    }
+
+    /// When the next one is due.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Gives it, if it is due. A manager that does not take it will say so itself.
+    pub fn keep_awake(&mut self, now: u64) {
+        if now >= self.next {
+            let _ = self.notifier.watchdog();
+            self.next = now.saturating_add(self.interval);
+        }
     }
 }
 
@@ -245,6 +277,31 @@ mod tests {
         assert_eq!(watchdog(&of(&[("WATCHDOG_USEC", "0")]), 7), None);
         assert_eq!(watchdog(&of(&[("WATCHDOG_USEC", "soon")]), 7), None);
         assert_eq!(watchdog(&of(&[("WATCHDOG_USEC", "9"), ("WATCHDOG_PID", "us")]), 7), None);
+    }
+
+    #[test]
+    fn signs_of_life_come_in_time() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_nonblocking(true).unwrap();
+        let variable = |name: &str| match name {
+            "NOTIFY_SOCKET" => Some(path.clone().into_os_string()),
+            "WATCHDOG_USEC" => Some("10000000".into()),
+            _ => None,
+        };
+        let notifier = Arc::new(Notifier::new(&variable, 1).unwrap().unwrap());
+        let mut watchdog = Watchdog::of(notifier, 1000).unwrap();
+        for (now, awake, next) in
+            [(1000, true, 6000), (5999, false, 6000), (6000, true, 11_000), (50_000, true, 55_000)]
+        {
+            watchdog.keep_awake(now);
+            assert_eq!(watchdog.next(), next);
+            assert_eq!(manager.recv(&mut [0; 50]).is_ok(), awake, "{now}");
+        }
+        let silent = |name: &str| (name == "NOTIFY_SOCKET").then(|| path.clone().into_os_string());
+        let notifier = Arc::new(Notifier::new(&silent, 1).unwrap().unwrap());
+        assert!(Watchdog::of(notifier, 1000).is_none());
     }
 
     #[test]

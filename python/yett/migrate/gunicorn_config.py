@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from .. import process
 from ..errors import application_traceback, summary
 from . import equivalents, gunicorn, gunicorn_application, gunicorn_hooks
 from .report import Given, MigrateError, shown
@@ -194,7 +195,7 @@ def _prepare_process(given: dict[str, Given]) -> None:
     if "chdir" in given and given["chdir"].value:
         folder = os.path.abspath(str(given["chdir"].value))
         try:
-            os.chdir(folder)
+            process.change_directory(folder)
         except OSError as error:
             raise MigrateError(f"{given['chdir'].text}: {error.strerror}") from None
         sys.path.insert(0, folder)

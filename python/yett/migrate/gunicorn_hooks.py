@@ -14,11 +14,16 @@ from .report import Given, MigrateError
 # Those that are called.
 CALLED = (
     "on_starting",
+    "nworkers_changed",
+    "pre_fork",
     "post_fork",
     "post_worker_init",
     "when_ready",
+    "on_reload",
+    "pre_exec",
     "worker_int",
     "worker_exit",
+    "child_exit",
     "on_exit",
 )
 # What hooks usually look up, where the file does not set it.
@@ -120,9 +125,9 @@ class Arbiter(_StandIn):
 class Worker(_StandIn):
     """``worker`` of a hook: what hooks usually look at."""
 
-    def __init__(self, cfg: Config, log: Log) -> None:
+    def __init__(self, cfg: Config, log: Log, age: int = 1) -> None:
         super().__init__(cfg, log)
-        self.age = 1
+        self.age = age
         self.ppid = os.getppid()
         self.app: Any = None
         self.wsgi: Any = None
@@ -151,17 +156,39 @@ class GunicornHooks(Hooks):
     def starting(self) -> None:
         self._up("on_starting", self._server)
 
-    def worker_start(self, addresses: list[str]) -> None:
+    def worker_count(self, new: int, old: int | None) -> None:
+        self._server.num_workers = new
+        self._down("nworkers_changed", self._server, new, old)
+
+    def forking(self, worker: int) -> None:
+        # The child inherits it.
+        self._worker = Worker(self._server.cfg, self._server.log, worker)
+        self._down("pre_fork", self._server, self._worker)
+
+    def worker_gone(self, pid: int) -> None:
+        worker = Worker(self._server.cfg, self._server.log)
+        worker.pid, worker.ppid, worker.alive = pid, os.getpid(), False
+        self._down("child_exit", self._server, worker)
+
+    def reloading(self) -> None:
+        self._down("on_reload", self._server)
+
+    def succeeding(self) -> None:
+        self._down("pre_exec", self._server)
+
+    def worker_start(self, addresses: list[str], number: int = 0, generation: int = 1) -> None:
         self._server.address = self._worker.address = [_address(address) for address in addresses]
+        self._worker.pid, self._worker.ppid = os.getpid(), os.getppid()
         self._server.WORKERS = {self._worker.pid: self._worker}
         self._up("post_fork", self._server, self._worker)
 
-    def worker_ready(self, application: Any) -> None:
+    def worker_loaded(self, application: Any) -> None:
         self._worker.app = self._worker.wsgi = application
         self._worker.booted = True
         self._up("post_worker_init", self._worker)
 
-    def ready(self) -> None:
+    def ready(self, addresses: list[str]) -> None:
+        self._server.address = [_address(address) for address in addresses]
         self._up("when_ready", self._server)
 
     def interrupted(self) -> None:

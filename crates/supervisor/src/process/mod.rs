@@ -30,6 +30,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::cgroup;
 use crate::scoreboard::{self, Scoreboard};
 use crate::state::{Action, Config, Event, Exit, Machine, Millis, Order, Why, WorkerId};
+use crate::systemd::{Notifier, Watchdog};
 use signals::{Arrived, Signals};
 use workers::{Worker, Workers};
 use zygote::{FromZygote, Zygote};
@@ -125,6 +126,7 @@ pub struct Supervisor {
     /// How many processes of our control group the kernel had killed for want of memory.
     oom_kills: Option<u64>,
     next_look: Millis,
+    watchdog: Option<Watchdog>,
     tasks: VecDeque<Task>,
 }
 
@@ -162,6 +164,7 @@ impl Supervisor {
             limits,
             oom_kills: cgroup::oom_kills(Path::new("/")),
             next_look: now + LOOK_EVERY,
+            watchdog: None,
             tasks: VecDeque::new(),
         })
     }
@@ -184,6 +187,11 @@ impl Supervisor {
     /// Not waited for any more.
     pub fn unwatch(&mut self, fd: RawFd) {
         self.watched.retain(|watched| watched.as_raw_fd() != fd);
+    }
+
+    /// From now on the service manager hears that this process is alive, if it wants to.
+    pub fn keep_awake(&mut self, notifier: Arc<Notifier>) {
+        self.watchdog = Watchdog::of(notifier, now());
     }
 
     /// Other limits, from the settings as they are now.
@@ -239,7 +247,9 @@ impl Supervisor {
     // ---- what can happen ----
 
     fn wait(&mut self) -> io::Result<()> {
-        let until = self.machine.next_timeout().unwrap_or(Millis::MAX).min(self.next_look);
+        let watchdog = self.watchdog.as_ref().map(Watchdog::next);
+        let timeouts = [self.machine.next_timeout(), watchdog, Some(self.next_look)];
+        let until = timeouts.into_iter().flatten().min().unwrap_or(self.next_look);
         let left = until.saturating_sub(now());
         #[allow(clippy::cast_possible_wrap)] // seconds of a few weeks, nanoseconds of one
         let timeout = Timespec { tv_sec: (left / 1000) as i64, tv_nsec: ((left % 1000) * 1_000_000) as i64 };
@@ -275,6 +285,9 @@ impl Supervisor {
             }
         }
         self.tasks.extend(readable.into_iter().map(Task::Readable));
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.keep_awake(now());
+        }
         if now() >= self.next_look {
             self.next_look = now() + LOOK_EVERY;
             self.look_closely();
