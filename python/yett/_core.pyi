@@ -36,7 +36,7 @@ def elsewhere() -> list[dict[str, str]]: ...
 
 @final
 class Invocation:
-    command: Literal["run", "check", "demo", "print"]
+    command: Literal["run", "dev", "check", "demo", "print"]
     target: str | None
     settings: Settings | None
     text: str

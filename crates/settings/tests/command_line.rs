@@ -77,6 +77,24 @@ fn an_application_may_be_called_like_a_subcommand() {
 }
 
 #[test]
+fn dev_shows_requests_and_stays_on_this_machine() {
+    let dev = run(&["dev", "app:app"]);
+    assert_eq!(dev.command, Command::Dev { target: "app:app".into() });
+    assert_eq!(dev.settings.access_log, LogTarget::Stderr);
+    assert_eq!(dev.settings.access_log_format, "dev");
+    let dev = run(&["dev", "app:app", "--access-log", "off", "--access-log-format", "json"]);
+    assert_eq!(dev.settings.access_log, LogTarget::Off);
+    assert_eq!(dev.settings.access_log_format, "json");
+    assert_eq!(run(&["run", "dev"]).settings.access_log, LogTarget::Off);
+    run(&["dev", "app:app", "-b", "localhost:1", "-b", "[::1]:2", "-b", "unix:a.sock"]);
+    for address in [":8000", "0.0.0.0:80", "[::]:80", "192.168.0.1", "example.com", "fd://3"] {
+        refused(&["dev", "app:app", "-b", address], "--bind: `yett dev` does not listen on ");
+    }
+    refused(&["dev"], "no application given");
+    refused(&["dev", "app", "more"], "unexpected argument 'more' after 'dev'");
+}
+
+#[test]
 fn bind_may_be_repeated_and_other_options_take_the_last() {
     let invocation = run(&["app", "-b", ":80", "-bfd://3", "--loop", "uvloop", "--loop", "asyncio"]);
     let binds: Vec<Bind> = invocation.settings.bind.into_iter().map(|listen| listen.address).collect();

@@ -109,6 +109,7 @@ complete -c yett -l supervisor -d 'Have a process of its own look after the work
 complete -c yett -l preload -d 'Import the application once, and fork the workers from there'
 complete -c yett -l balance -d 'Share new connections among the workers by their running requests'
 complete -c yett -l browser-reload -d 'Have pages in the browser reload after a reload (yett dev)'
+complete -c yett -n "__fish_use_subcommand" -a dev -d 'serve it while it is written: reload, helpful errors'
 complete -c yett -n "__fish_use_subcommand" -a demo -d 'serve the built-in showcase'
 complete -c yett -n "__fish_use_subcommand" -a check -d 'check settings and application, without serving'
 complete -c yett -n "__fish_use_subcommand" -a config -d 'print the settings, and where each came from'

@@ -120,7 +120,7 @@ _yett_target() {
         return
     fi
     local -a own
-    own=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'migrate:turn another server'\''s settings into a yett.toml' 'completions:print the completions for bash, zsh or fish')
+    own=('dev:serve it while it is written\: reload, helpful errors' 'demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'migrate:turn another server'\''s settings into a yett.toml' 'completions:print the completions for bash, zsh or fish')
     _alternative 'commands:command:{_describe -t commands command own}' \
         'files:application:_files -g "*.(py|ini)"'
 }
