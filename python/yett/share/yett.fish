@@ -84,7 +84,7 @@ complete -c yett -l worker-ready -d 'Call this in each worker that is ready for 
 complete -c yett -l worker-stop -d 'Call this in each worker that begins to stop' -r -f
 complete -c yett -l worker-exit -d 'Call this in each worker, last of all' -r -f
 complete -c yett -l on-reload -d 'Call this when a reload begins, in the supervisor' -r -f
-complete -c yett -l reload-include -d 'Files whose change makes yett dev reload [*.py]' -r -f
+complete -c yett -l reload-include -d 'Files whose change makes yett dev reload [*.py,*.html,*.jinja,*.jinja2,*.toml,*.ini]' -r -f
 complete -c yett -l reload-exclude -d 'Files and directories that yett dev does not watch [none]' -r -f
 complete -c yett -l no-request-buffering -d 'Let the application read the body as it arrives (WSGI)'
 complete -c yett -l no-eager-tasks -d 'Begin requests in the next turn of the event loop (ASGI)'
