@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
@@ -18,6 +19,9 @@ class Settings:
     loop: Literal["auto", "asyncio", "uvloop"]
     interface: Literal["auto", "asgi", "wsgi"]
     lifespan: Literal["auto", "on", "off"]
+    reload_include: list[str]
+    reload_exclude: list[str]
+    browser_reload: bool
     log_level: Literal["error", "warning", "info", "debug"]
     threads: int
     request_buffering: bool
@@ -106,6 +110,24 @@ class Supervisor:
     def seat(self, slot: int) -> Seat: ...
     def forget(self, slot: int, settings: Settings) -> None: ...
     def leave(self) -> None: ...
+
+@final
+class Watcher:
+    def __init__(
+        self,
+        folders: list[str],
+        include: list[str],
+        exclude: list[str],
+        *,
+        quiet: float = 0.1,
+        latest: float = 1.0,
+    ) -> None: ...
+    def fileno(self) -> int: ...
+    def read(self) -> list[Path]: ...
+    @property
+    def folders(self) -> int: ...
+    @property
+    def complete(self) -> bool: ...
 
 @final
 class StopSignals:

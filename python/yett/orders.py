@@ -5,6 +5,7 @@ runs. ``quick``: the server stops now.
 """
 
 import selectors
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 Order = Literal["retire", "drain", "quick"]
@@ -26,6 +27,23 @@ class Source(Protocol):
 
     def read(self) -> Order | None:
         """The last one, if any has come."""
+
+
+class Overheard:
+    """A source to which somebody else listens as well."""
+
+    def __init__(self, source: Source, hear: Callable[[Order], None]) -> None:
+        self._source = source
+        self._hear = hear
+
+    def fileno(self) -> int:
+        return self._source.fileno()
+
+    def read(self) -> Order | None:
+        order = self._source.read()
+        if order is not None:
+            self._hear(order)
+        return order
 
 
 class Orders:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core, systemd, worker, zygote
 from .forking import fork
@@ -16,16 +16,24 @@ from .hooks import Hooks
 from .server import announce, open_listeners
 from .successor import Succession, Successor
 
+if TYPE_CHECKING:
+    from .dev.watching import Watching
+
 # What `read-settings` is answered with: the settings, or what is wrong with them.
 Reread = Callable[[], _core.Settings | str]
 
 
 def supervise(
-    app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None, asked_early: set[int]
+    app: Any,
+    settings: _core.Settings,
+    hooks: Hooks,
+    reread: Reread | None,
+    asked_early: set[int],
+    files: "Watching | None" = None,
 ) -> int:
     """Serve ``app`` with workers until a signal ends that; the exit code. Returns in every forked worker, too.
 
-    ``asked_early``: signals that have come before anybody listened.
+    ``asked_early``: signals that have come before anybody listened. ``files``: reload when they change.
 
     Raises `ListenError` and `HookError`; in workers also what `worker.work` raises.
     """
@@ -33,7 +41,7 @@ def supervise(
     hooks.starting()
     supervision = None
     try:
-        supervision = Supervision(app, settings, hooks, reread)
+        supervision = Supervision(app, settings, hooks, reread, files)
         if asked_early:
             signal.raise_signal(signal.SIGUSR1)
         outcome = supervision.run()
@@ -48,7 +56,14 @@ def supervise(
 class Supervision:
     """One supervisor at work."""
 
-    def __init__(self, app: Any, settings: _core.Settings, hooks: Hooks, reread: Reread | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        settings: _core.Settings,
+        hooks: Hooks,
+        reread: Reread | None,
+        files: "Watching | None" = None,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._hooks = hooks
@@ -64,6 +79,8 @@ class Supervision:
         self._core = _core.Supervisor(settings, *_counts(settings))
         self._zygote_channels: dict[int, socket.socket] = {}
         self._successor: Successor | None = None
+        self._files = files
+        self._files_watched = self._core.watch(files.fileno()) if files is not None else None
 
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
@@ -83,6 +100,8 @@ class Supervision:
                     self._read_settings()
                 case "spawn-successor":
                     self._spawn_successor()
+                case "readable" if first == self._files_watched:
+                    self._reload_if_changed()
                 case "readable":
                     self._hear_successor()
                 case "other-ended":
@@ -100,6 +119,8 @@ class Supervision:
                     systemd.ready()
                     if first:
                         self._hooks.reloaded()
+                        if self._files is not None:
+                            self._files.reloaded()
                 case "stopping":
                     systemd.stopping()
                 case "close-listeners":
@@ -154,10 +175,17 @@ class Supervision:
 
     def _started(self) -> None:
         self._hooks.ready()
-        announce(self._addresses)
+        if self._files is not None:
+            self._files.greet(self._addresses)
+        else:
+            announce(self._addresses)
         systemd.ready()
         if self._succession is not None:
             self._succession.complete()
+
+    def _reload_if_changed(self) -> None:
+        if self._files is not None and self._files.have_changed():
+            self._core.reload()
 
     def _read_settings(self) -> None:
         found = self._reread() if self._reread is not None else self._settings

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::bind::Bind;
+use crate::choices::LogLevel;
 use crate::layers::{Effective, Origin};
 use crate::log_target::LogTarget;
 use crate::mistake::Mistake;
@@ -15,6 +16,10 @@ pub(crate) fn adapt(effective: &mut Effective) -> Vec<Mistake> {
     }
     if *effective.origins.of("access_log_format") == Origin::Default {
         effective.settings.access_log_format = "dev".into();
+    }
+    if *effective.origins.of("log_level") == Origin::Default {
+        // What the supervisor does at each reload is told in fewer words.
+        effective.settings.log_level = LogLevel::Warning;
     }
     let origin = effective.origins.of("bind");
     let reachable = effective.settings.bind.iter().filter(|listen| !is_local(&listen.address));

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use yett_settings::{
-    Bind, Command, Invocation, LogTarget, LoopKind, Outcome, Sources, environment_warnings, parse,
+    Bind, Command, Invocation, LogLevel, LogTarget, LoopKind, Outcome, Sources, environment_warnings, parse,
 };
 
 fn outcome(args: &[&str]) -> Outcome {
@@ -82,6 +82,8 @@ fn dev_shows_requests_and_stays_on_this_machine() {
     assert_eq!(dev.command, Command::Dev { target: "app:app".into() });
     assert_eq!(dev.settings.access_log, LogTarget::Stderr);
     assert_eq!(dev.settings.access_log_format, "dev");
+    assert_eq!(dev.settings.log_level, LogLevel::Warning);
+    assert_eq!(run(&["dev", "app:app", "--log-level", "info"]).settings.log_level, LogLevel::Info);
     let dev = run(&["dev", "app:app", "--access-log", "off", "--access-log-format", "json"]);
     assert_eq!(dev.settings.access_log, LogTarget::Off);
     assert_eq!(dev.settings.access_log_format, "json");

@@ -73,7 +73,9 @@ class Failure:
 
 def describe(error: BaseException) -> list[Failure]:
     """The exception, then what led to it and what it is a group of, each once. Raises nothing that they raise."""
-    values, found, seen = Values(), [], set()
+    values = Values()
+    found: list[Failure] = []
+    seen: set[int] = set()
     pending: list[tuple[BaseException, str]] = [(error, "")]
     while pending and len(found) < _MOST_EXCEPTIONS:
         current, relation = pending.pop(0)
@@ -97,7 +99,9 @@ def describe(error: BaseException) -> list[Failure]:
 def plain(error: BaseException) -> str:
     """The traceback as Python prints it. Raises nothing that the exception's own text raises."""
     try:
-        return "".join(traceback.format_exception(error))
+        shown = traceback.TracebackException.from_exception(error)
+        shown.stack[:] = [frame for frame in shown.stack if not _is_machinery(frame.filename)]
+        return "".join(shown.format())
     except Exception as failed:  # noqa: BLE001 - code of the user's; what of it fails is not known
         return f"{type(error).__name__} (its traceback cannot be shown: {type(failed).__name__})\n"
 
@@ -112,7 +116,8 @@ def short(error: BaseException) -> str:
             continue
         seen.add(id(current))
         own = [frame for frame in current.stack if is_own(frame.filename)]
-        current.stack[:] = own or current.stack[-1:]
+        # A syntax error, which has a line of its own, tells its place itself.
+        current.stack[:] = own or ([] if hasattr(current, "lineno") else current.stack[-1:])
         pending += [linked for linked in (current.__cause__, current.__context__) if linked is not None]
         pending += getattr(current, "exceptions", None) or []
     return "".join(shown.format())
@@ -146,13 +151,16 @@ def _describe(error: BaseException, relation: str, values: Values) -> Failure:
 def _entries(entry: TracebackType | None) -> list[TracebackType]:
     found = []
     while entry is not None:
-        # Ours, and those of the import system, say nothing; the showcase is an application.
-        file = entry.tb_frame.f_code.co_filename
-        is_ours = file.startswith(_OURS) and not file.startswith(_SHOWCASE)
-        if not is_ours and not file.startswith("<frozen importlib") and file != _IMPORTLIB:
+        if not _is_machinery(entry.tb_frame.f_code.co_filename):
             found.append(entry)
         entry = entry.tb_next
     return found
+
+
+def _is_machinery(file: str) -> bool:
+    """Ours, and the import system's, say nothing; the showcase is an application."""
+    is_ours = file.startswith(_OURS) and not file.startswith(_SHOWCASE)
+    return is_ours or file.startswith("<frozen importlib") or file == _IMPORTLIB
 
 
 def _frame(entry: TracebackType, values: Values) -> Frame:

@@ -2,8 +2,8 @@
 
 The error page shows source and values, so a peer on loopback is not enough. Any page in the developer's browser can
 have a name of its own resolve to 127.0.0.1 (DNS rebinding) and would then read what it gets from there: the Host field
-must name this machine as well. And what has come through a proxy, such as a tunnel that makes the server public, was asked
-for by somebody else.
+must name this machine as well. And what has come through a proxy, such as a tunnel that makes the server public, was
+asked for by somebody else.
 """
 
 import ipaddress

@@ -1,7 +1,8 @@
 """What an application's Content-Security-Policy lets us add to its pages (CSP Level 3).
 
-The script comes from the same origin, so most policies allow it as it is; one that allows scripts by nonce has the nonce
-in its header, where we read it. Policies in the page itself (``<meta>``) are not looked at: the browser's console tells.
+The script comes from the same origin, so most policies allow it as it is; one that allows scripts by nonce has the
+nonce in its header, where we read it. Policies in the page itself (``<meta>``) are not looked at: the browser's console
+tells.
 """
 
 import re

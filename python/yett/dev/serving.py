@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .. import _core, interface
+from .. import _core, interface, server
 from ..errors import TargetError
 from . import asgi, failure, standin, wsgi
 from .session import Session, now
@@ -17,16 +17,14 @@ _DEBUG_VARIABLES = ("FLASK_DEBUG", "QUART_DEBUG")
 _THREADS_FOR_NEWS = 4
 
 
-class Target:
-    """The application that a person names, as `server.load` takes it."""
+class Target(server.Loader):
+    """The application that a person names."""
 
     def __init__(self, target: str, session: Session) -> None:
         self._target = target
         self._session = session
 
-    def load(
-        self, settings: _core.Settings, load: Callable[[str, _core.Settings], interface.Application]
-    ) -> interface.Application:
+    def load(self, settings: _core.Settings) -> interface.Application:
         """The application with what `yett dev` adds, or one that says why there is none.
 
         Raises `TargetError` if it cannot be loaded, and another process serves what was there before.
@@ -36,7 +34,7 @@ class Target:
         # Before the import: what changes during it is newer.
         generation = self._session.state().generation or now()
         try:
-            found = load(self._target, settings)
+            found = server.load(self._target, settings)
         except TargetError as error:
             cause = error.__cause__ or error
             own = failure.short(cause) if error.traceback and error.__cause__ else None

@@ -4,7 +4,8 @@ import os
 import sys
 import time
 
-from .. import __version__, _core
+from .. import __version__, _core, output
+from ..errors import WatchError
 from .serving import Target
 from .session import Session
 
@@ -35,46 +36,42 @@ class Watching:
         """Becomes readable when files have changed."""
         return self._watcher.fileno()
 
-    def read(self) -> str | None:
-        """What has changed, in a few words; None if it was nothing. The next code to be loaded is newer then."""
+    def have_changed(self) -> bool:
+        """Whether files have, and says which. The next code to be loaded is newer then."""
         changed = self._watcher.read()
         if not changed:
-            return None
+            return False
         self._session.reloading()
         self._began = time.monotonic()
         names = [os.path.relpath(path, self._folder) for path in changed[:_SHOWN]]
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        return ", ".join(names) + more
+        _say(f"{', '.join(names)}{more} changed: reloading")
+        return True
 
-    def reloaded(self) -> str:
-        """How long the reload took, in words."""
-        return f"ready in {time.monotonic() - self._began:.1f} s" if self._began else "ready"
+    def reloaded(self) -> None:
+        """The new code is served: says how long that took."""
+        if self._began:
+            _say(f"ready in {time.monotonic() - self._began:.1f} s")
+            self._began = 0.0
 
-    def greeting(self, addresses: list[str]) -> str:
-        """What a person wants to know who has just started the server."""
-        where = "\n".join(f"  {_strong(address)}" for address in addresses)
+    def greet(self, addresses: list[str]) -> None:
+        """Say what a person wants to know who has just started the server."""
         folder = os.path.relpath(self._folder)
-        place = "this folder" if folder == "." else folder
-        watched = f"{', '.join(self._include)} in {place}"
-        if not self._watcher.complete:
-            watched += f" (the first {self._watcher.folders} folders of it: name what to leave out in reload_exclude)"
-        return (
-            f"\n  Yett {__version__}, for development\n\n{where}\n\n  watching {watched}\n  Ctrl-C stops\n\n"
+        lines = [f"Yett {__version__}, for development", ""]
+        lines += [f"  serving on {_strong(address)}" for address in addresses]
+        lines.append(
+            f"  watching   {', '.join(self._include)} in {'this folder' if folder == '.' else folder}"
         )
+        if not self._watcher.complete:
+            lines.append(
+                f"             (the first {self._watcher.folders} folders: name some in --reload-exclude)"
+            )
+        lines.append("  stop with  Ctrl-C")
+        output.complain("\n" + "\n".join(lines) + "\n\n")
 
     def close(self) -> None:
         """Nothing is watched any more, and nothing is left behind."""
         self._session.close()
-
-
-class WatchError(Exception):
-    """Files cannot be watched (exit code 2). The message says why."""
-
-    hint = "try without --reload-include and --reload-exclude, or serve with `yett run`"
-
-    @property
-    def message(self) -> str:
-        return str(self)
 
 
 def _folder_of(target: str) -> str:
@@ -86,6 +83,12 @@ def _folder_of(target: str) -> str:
         # A file further down belongs to the project in which the server was started.
         return current if os.path.commonpath([folder, current]) == current else folder
     return os.getcwd()
+
+
+def _say(text: str) -> None:
+    """One line, as the lines of requests look."""
+    _core.flush_logs()
+    output.complain(f"{time.strftime('%H:%M:%S', time.gmtime())} {_strong(text)}\n")
 
 
 def _strong(text: str) -> str:

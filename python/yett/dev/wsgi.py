@@ -101,7 +101,7 @@ class _Body:
         self._result = result
         self._response = response
         self._failed = failed
-        self._whole = len(result) == 1 if type(result) in (list, tuple) else False
+        self._whole = isinstance(result, (list, tuple)) and len(result) == 1
         self._items: Iterator[bytes] | None = None
         self._error: BaseException | None = None
         self._ended = False
