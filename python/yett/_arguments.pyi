@@ -158,7 +158,7 @@ class Arguments(TypedDict, total=False):
 
     # Development
     reload_include: str | list[str] | tuple[str, ...] | None
-    """Files whose change makes `yett dev` reload. [*.py]"""
+    """Files whose change makes `yett dev` reload. [*.py,*.html,*.jinja,*.jinja2,*.toml,*.ini]"""
     reload_exclude: str | list[str] | tuple[str, ...] | None
     """Files and directories that `yett dev` does not watch. [none]"""
     browser_reload: bool | None

@@ -5,6 +5,7 @@ import contextvars
 import os
 import pathlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, final
 
@@ -19,6 +20,9 @@ class Settings:
     loop: Literal["auto", "asyncio", "uvloop"]
     interface: Literal["auto", "asgi", "wsgi"]
     lifespan: Literal["auto", "on", "off"]
+    reload_include: list[str]
+    reload_exclude: list[str]
+    browser_reload: bool
     log_level: Literal["error", "warning", "info", "debug"]
     threads: int
     request_buffering: bool
@@ -37,7 +41,7 @@ def elsewhere() -> list[dict[str, str]]: ...
 
 @final
 class Invocation:
-    command: Literal["run", "check", "demo", "print"]
+    command: Literal["run", "dev", "check", "demo", "print"]
     target: str | None
     settings: Settings | None
     text: str
@@ -127,6 +131,24 @@ class Supervisor:
     def seat(self, slot: int) -> Seat: ...
     def forget(self, slot: int, settings: Settings) -> None: ...
     def leave(self) -> None: ...
+
+@final
+class Watcher:
+    def __init__(
+        self,
+        folders: list[str],
+        include: list[str],
+        exclude: list[str],
+        *,
+        quiet: float = 0.1,
+        latest: float = 1.0,
+    ) -> None: ...
+    def fileno(self) -> int: ...
+    def read(self) -> list[Path]: ...
+    @property
+    def folders(self) -> int: ...
+    @property
+    def complete(self) -> bool: ...
 
 @final
 class StopSignals:

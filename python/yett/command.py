@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from . import _core, output, server
 from ._core import Invocation
-from .errors import LifespanError, TargetError
+from .errors import LifespanError, TargetError, WatchError
 from .hooks import HookError, Hooks
 from .process import ProcessError
 from .wsgi import ThreadsError
@@ -25,6 +25,7 @@ _CODES: dict[type[BaseException], int] = {
     server.LogError: WRONG_USAGE,
     ProcessError: WRONG_USAGE,
     ThreadsError: WRONG_USAGE,
+    WatchError: WRONG_USAGE,
     server.ListenError: CANNOT_LISTEN,
 }
 #: What keeps a server from starting.
@@ -40,6 +41,11 @@ def carry_out(invocation: Invocation, hooks: Hooks | None = None, reread: "Rerea
 
             assert invocation.target is not None  # as for `run`
             return check(invocation.target, invocation.settings)
+        if invocation.command == "dev":
+            from .dev import develop  # which nothing else needs
+
+            assert invocation.target is not None  # as for `run`
+            return develop(invocation.target, invocation.settings, hooks, reread)
         target = "yett.demo:app" if invocation.command == "demo" else invocation.target
         return server.serve(target, invocation.settings, own_process=True, hooks=hooks, reread=reread)
     except FAILURES as error:

@@ -33,6 +33,15 @@ class LifespanError(Exception):
         self.traceback = traceback
 
 
+class WatchError(Exception):
+    """Files cannot be watched for `yett dev` (exit code 2)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = "see reload_include and reload_exclude, or serve with `yett run`"
+
+
 def summary(error: BaseException) -> str:
     """``ValueError: first line of its text``, bounded."""
     lines = str(error).splitlines()

@@ -18,9 +18,10 @@ takes a single argument: then it may as well have been made WSGI by the decorato
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from .errors import TargetError
+from .orders import Order
 
 INTERFACES = ("auto", "asgi", "wsgi")
 _WSGI_NAMES = {"environ", "start_response"}
@@ -30,16 +31,28 @@ _WSGI_HINT = "a WSGI application is: def app(environ, start_response)"
 _EITHER_HINT = f"{_WSGI_HINT}; {_ASGI_HINT}"
 
 
+class Observer(Protocol):
+    """Hears of the life of the process that serves an application."""
+
+    def started(self) -> None:
+        """Requests are answered."""
+
+    def stopping(self, order: Order) -> None:
+        """The process is told to end; running requests finish."""
+
+
 class Application(NamedTuple):
     """What is served.
 
     ``call`` is an ASGI 3 or WSGI callable, as ``interface`` says. ``returns_coroutine``: calling it is known to
-    return a coroutine, and not another awaitable; never so for WSGI.
+    return a coroutine, and not another awaitable; never so for WSGI. ``observer`` belongs to what Yett has put around
+    it.
     """
 
     call: Callable[..., Any]
     interface: Literal["asgi", "wsgi"]
     returns_coroutine: bool
+    observer: Observer | None = None
 
 
 def adapt(app: Any, interface: str = "auto") -> Application:

@@ -29,13 +29,12 @@ class Source(Protocol):
         """The last one, if any has come."""
 
 
-class Told:
-    """A source that tells somebody when its first order has come."""
+class Overheard:
+    """A source to which somebody else listens as well: ``hear`` is called with each order when it is read."""
 
-    def __init__(self, source: Source, tell: Callable[[], None]) -> None:
+    def __init__(self, source: Source, hear: Callable[[Order], None]) -> None:
         self._source = source
-        self._tell = tell
-        self._told = False
+        self._hear = hear
 
     def fileno(self) -> int:
         """That of the source."""
@@ -44,9 +43,8 @@ class Told:
     def read(self) -> Order | None:
         """The last order, if any has come."""
         order = self._source.read()
-        if order is not None and not self._told:
-            self._told = True
-            self._tell()
+        if order is not None:
+            self._hear(order)
         return order
 
 

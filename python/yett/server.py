@@ -1,5 +1,6 @@
 """One process that serves: addresses, application, signals, and an orderly end."""
 
+import abc
 import contextlib
 import os
 import signal
@@ -8,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, function_hooks, importer, interface, process, systemd
 from .hooks import Hooks
-from .orders import Source, Told
+from .orders import Order, Overheard, Source
 from .threads import wait_for_threads
 
 if TYPE_CHECKING:
+    from .dev.watching import Watching
     from .supervisor import Reread
+
+
+class Loader(abc.ABC):
+    """What stands for an application that is loaded in a way of its own."""
+
+    @abc.abstractmethod
+    def load(self, settings: _core.Settings) -> interface.Application:
+        """As the function `load`."""
 
 
 class ListenError(OSError):
@@ -35,13 +45,14 @@ def serve(
     own_process: bool = False,
     hooks: Hooks | None = None,
     reread: "Reread | None" = None,
+    files: "Watching | None" = None,
 ) -> int:
     """Serve ``app`` (an application or its target) in this thread until SIGINT or SIGTERM; the exit code.
 
     ``own_process``: the process exists for serving. Unless the settings say otherwise, it looks after workers, and then
     this function returns in each of them, too. It says where it serves, and does not wait without a limit for threads
     that the application has left at work. ``hooks`` are called at the turns of its life; ``reread`` reads the settings
-    again for a reload. Raises `HookError` and `ProcessError`.
+    again for a reload, and ``files`` says when that is to be. Raises `HookError` and `ProcessError`.
     """
     # Before the import of the application: who made a mistake in an option need not wait for it.
     process.enter(settings)
@@ -54,7 +65,7 @@ def serve(
             if own_process and settings.supervisor:
                 from .supervisor import supervise
 
-                return supervise(app, settings, hooks, reread, asked, passed)
+                return supervise(app, settings, hooks, reread, asked, passed, files)
             _serve(app, settings, own_process, hooks, asked, passed)
         return 0
     finally:
@@ -82,10 +93,14 @@ def _serve(
                 announce(addresses)
                 systemd.ready()
 
-        def stopping() -> None:
-            if own_process:
-                systemd.stopping()
-            hooks.worker_stopping()
+        told: list[Order] = []
+
+        def stopping(order: Order) -> None:
+            told.append(order)
+            if len(told) == 1:
+                if own_process:
+                    systemd.stopping()
+                hooks.worker_stopping()
 
         try:
             life.enter_context(process.PidFile(str(settings.pid)).held())
@@ -99,7 +114,7 @@ def _serve(
             with _stop_signals(hooks) as signals:
                 if asked_early:
                     signal.raise_signal(signal.SIGUSR1)
-                serve_application(application, listeners, settings, Told(signals, stopping), started)
+                serve_application(application, listeners, settings, Overheard(signals, stopping), started)
                 life.close()  # before the next wait, which may end the process
                 if own_process:
                     # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those
@@ -126,6 +141,14 @@ def serve_application(
         from . import wsgi as gateway
     else:
         from . import asgi as gateway  # type: ignore[no-redef]  # and with it asyncio, which WSGI does without
+    if observer := application.observer:
+        source = Overheard(source, observer.stopping)
+        tell_started = started
+
+        def started() -> None:
+            observer.started()
+            tell_started()
+
     gateway.serve(application.call, listeners, settings, source, started, slot)
 
 
@@ -205,7 +228,12 @@ def open_listeners(
 
 
 def load(app: Any, settings: _core.Settings) -> interface.Application:
-    """The application, ready to be called, and its interface. Raises `TargetError`."""
+    """The application, ready to be called, and its interface. Raises `TargetError`.
+
+    ``app``: the application, its target, or a `Loader`.
+    """
+    if isinstance(app, Loader):
+        return app.load(settings)
     found = importer.load(app, paste_name=settings.paste_name) if isinstance(app, str) else app
     application = interface.adapt(found, settings.interface)
     if application.interface == "asgi" and not application.returns_coroutine:

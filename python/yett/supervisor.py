@@ -8,13 +8,16 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core, process, systemd, worker, zygote
 from .forking import fork
 from .hooks import HookError, Hooks
 from .server import announce, open_listeners
 from .successor import Succession, Successor
+
+if TYPE_CHECKING:
+    from .dev.watching import Watching
 
 # What `read-settings` is answered with: the settings, or what is wrong with them.
 Reread = Callable[[], _core.Settings | str]
@@ -27,10 +30,12 @@ def supervise(
     reread: Reread | None,
     asked_early: set[int],
     passed: list[int],
+    files: "Watching | None" = None,
 ) -> int:
     """Serve ``app`` with workers until a signal ends that; the exit code. Returns in every forked worker, too.
 
-    ``asked_early``: signals that have come before anybody listened; ``passed``: sockets of systemd.
+    ``asked_early``: signals that have come before anybody listened; ``passed``: sockets of systemd; ``files``: reload
+    when they change.
 
     Raises `ListenError`, `ProcessError` and `HookError`; in workers also what `worker.work` raises.
     """
@@ -38,7 +43,7 @@ def supervise(
     hooks.starting()
     supervision = None
     try:
-        supervision = Supervision(app, settings, hooks, reread, passed)
+        supervision = Supervision(app, settings, hooks, reread, passed, files)
         if asked_early:
             signal.raise_signal(signal.SIGUSR1)
         outcome = supervision.run()
@@ -60,6 +65,7 @@ class Supervision:
         hooks: Hooks,
         reread: Reread | None,
         passed: list[int],
+        files: "Watching | None" = None,
     ) -> None:
         self._app = app
         self._settings = settings
@@ -94,6 +100,8 @@ class Supervision:
         self._successor: Successor | None = None
         # It serves: the service goes on without us.
         self._succeeded = False
+        self._files = files
+        self._files_watched = self._core.watch(files.fileno()) if files is not None else None
 
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
@@ -114,6 +122,8 @@ class Supervision:
                     self._read_settings()
                 case "spawn-successor":
                     self._spawn_successor()
+                case "readable" if first == self._files_watched:
+                    self._reload_if_changed()
                 case "readable":
                     self._hear_successor()
                 case "other-ended":
@@ -130,6 +140,8 @@ class Supervision:
                     self._hooks.reloading()
                 case "reloaded":
                     systemd.ready()
+                    if first and self._files is not None:
+                        self._files.reloaded()
                 case "stopping":
                     if not self._succeeded:
                         systemd.stopping()
@@ -186,7 +198,10 @@ class Supervision:
 
     def _started(self) -> None:
         self._hooks.ready(self._addresses)
-        announce(self._addresses)
+        if self._files is not None:
+            self._files.greet(self._addresses)
+        else:
+            announce(self._addresses)
         systemd.ready()
         if self._succession is not None:
             try:
@@ -194,6 +209,10 @@ class Supervision:
             except process.ProcessError as error:
                 _core.write_log("error", error.message)
             self._succession.complete()
+
+    def _reload_if_changed(self) -> None:
+        if self._files is not None and self._files.have_changed():
+            self._core.reload()
 
     def _read_settings(self) -> None:
         with process.at_the_start():

@@ -36,6 +36,9 @@ pub struct AccessLog {
     log: Arc<Log>,
 }
 
+/// What pages ask for that `yett dev` has added to: of no interest to whoever develops them.
+const OWN_PATHS: &[u8] = b"/__yett__/";
+
 thread_local! {
     /// Where this thread makes its lines, and the time as it was last written.
     static SCRATCH: RefCell<(Vec<u8>, Second, Wall)> = RefCell::default();
@@ -57,6 +60,9 @@ impl AccessLog {
 
     /// Adds the line of a request that is over.
     pub fn write(&self, record: &Record) {
+        if self.form.format == AccessFormat::Dev && record.path().starts_with(OWN_PATHS) {
+            return;
+        }
         SCRATCH.with_borrow_mut(|(line, second, wall)| {
             line.clear();
             let monotonic = clock::micros();

@@ -11,6 +11,7 @@
 //! | How are workers looked after? | `supervisor` (the crate `yett-supervisor` decides), `seat` (the worker's side) |
 //! | What do other processes see of this one? | `slot` (the scoreboard is the crate `yett-supervisor`) |
 //! | What is systemd told? | `systemd` |
+//! | How does `yett dev` learn that files have changed? | `watcher` |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -31,6 +32,7 @@ mod signals;
 mod slot;
 mod supervisor;
 mod systemd;
+mod watcher;
 mod wsgi;
 
 use pyo3::exceptions::PyConnectionError;
@@ -66,6 +68,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<slot::Scoreboard>()?;
     module.add_class::<slot::Slot>()?;
     module.add_function(wrap_pyfunction!(slot::lost_requests, module)?)?;
+    module.add_class::<watcher::Watcher>()?;
     module.add_function(wrap_pyfunction!(listeners::open_listeners, module)?)?;
     module.add_function(wrap_pyfunction!(listeners::py_names_addresses, module)?)?;
     module.add_function(wrap_pyfunction!(settings::parse_command_line, module)?)?;

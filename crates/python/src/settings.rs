@@ -136,9 +136,9 @@ fn convert(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
 /// What a command line asks for.
 #[pyclass(frozen, module = "yett._core", get_all)]
 pub struct Invocation {
-    /// `run`, `check`, `demo`, or `print`.
+    /// `run`, `dev`, `check`, `demo`, or `print`.
     command: &'static str,
-    /// The application's target, for `run` and `check`.
+    /// The application's target, for `run`, `dev` and `check`.
     target: Option<String>,
     /// For all but `print`.
     settings: Option<Py<Settings>>,
@@ -191,6 +191,7 @@ pub fn parse_command_line(
         Outcome::Run(invocation) => {
             let (command, target) = match invocation.command {
                 Command::Run { target } => ("run", Some(target)),
+                Command::Dev { target } => ("dev", Some(target)),
                 Command::Check { target } => ("check", Some(target)),
                 Command::Demo => ("demo", None),
             };

@@ -7,6 +7,7 @@ use std::path::{MAIN_SEPARATOR, Path};
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::development;
 use crate::effective;
 use crate::layers::environment::{CONFIG_VARIABLE, text_of};
 use crate::layers::files::{FileValues, OWN_FILE, PROJECT_FILE, is_python};
@@ -31,6 +32,11 @@ pub enum Command {
     /// Serve the application named by `target`: `module:attribute`, `module:factory()`,
     /// `file.py[:attribute]`, or a Paste file, `file.ini[#name]`.
     Run {
+        /// As given.
+        target: String,
+    },
+    /// The same while its code is being written: reload when it changes, show errors in the browser.
+    Dev {
         /// As given.
         target: String,
     },
@@ -121,12 +127,15 @@ where
     }
     layers.read_environment(sources.variable);
     layers.read_flags(&matches);
-    if let Wanted::Run(Some(target)) | Wanted::Check(Some(target)) | Wanted::Config(Some(target)) = &wanted {
+    if let Some(target) = wanted.target() {
         layers.name_app(target, Origin::Flag(TARGET.into()));
     }
     let unread = layers.unread;
-    let (effective, more) = layers.resolve();
+    let (mut effective, more) = layers.resolve();
     mistakes.extend(more);
+    if let Wanted::Dev(_) = wanted {
+        mistakes.extend(development::adapt(&mut effective));
+    }
     let command = match (wanted, &effective.app) {
         (Wanted::Config(_), _) if mistakes.is_empty() => {
             let as_json = matches.get_flag(JSON);
@@ -135,10 +144,11 @@ where
         }
         (Wanted::Demo | Wanted::Config(_), _) => Command::Demo,
         (Wanted::Run(_), Some((target, _))) => Command::Run { target: target.clone() },
+        (Wanted::Dev(_), Some((target, _))) => Command::Dev { target: target.clone() },
         (Wanted::Check(_), Some((target, _))) => Command::Check { target: target.clone() },
         // A file that cannot be read may name it.
-        (Wanted::Run(_) | Wanted::Check(_), None) if unread => Command::Demo,
-        (Wanted::Run(_) | Wanted::Check(_), None) => {
+        (_, None) if unread => Command::Demo,
+        (_, None) => {
             mistakes.push(no_application(&matches));
             Command::Demo
         }
@@ -252,12 +262,25 @@ const FIRST: &[&str] = &["migrate", "completions"];
 /// What the words of the command line ask for, with the application as far as they name one.
 enum Wanted {
     Run(Option<String>),
+    Dev(Option<String>),
     Check(Option<String>),
     Config(Option<String>),
     Demo,
 }
 
-/// `[run|check|config] [APP]` or `demo`.
+impl Wanted {
+    /// The application, if the command line names one.
+    fn target(&self) -> Option<&str> {
+        match self {
+            Self::Run(target) | Self::Dev(target) | Self::Check(target) | Self::Config(target) => {
+                target.as_deref()
+            }
+            Self::Demo => None,
+        }
+    }
+}
+
+/// `[run|dev|check|config] [APP]` or `demo`.
 fn wanted(matches: &ArgMatches) -> Result<Wanted, Mistake> {
     let words = texts(matches, TARGET, "APP")?.unwrap_or_default();
     let mut rest = words.iter();
@@ -265,6 +288,7 @@ fn wanted(matches: &ArgMatches) -> Result<Wanted, Mistake> {
     let (make, target): (fn(Option<String>) -> Wanted, _) = match first {
         "demo" => (|_| Wanted::Demo, None),
         "run" => (Wanted::Run, rest.next()),
+        "dev" => (Wanted::Dev, rest.next()),
         "check" => (Wanted::Check, rest.next()),
         "config" => (Wanted::Config, rest.next()),
         _ => (Wanted::Run, words.first()),
@@ -274,8 +298,10 @@ fn wanted(matches: &ArgMatches) -> Result<Wanted, Mistake> {
         return Err(Mistake::with_hint(message, format!("`yett {command} --help` shows how")));
     }
     if let Some(extra) = rest.next() {
-        let near =
-            nearest(first, ["run", "check", "config", "demo"].into_iter().chain(FIRST.iter().copied()));
+        let near = nearest(
+            first,
+            ["run", "dev", "check", "config", "demo"].into_iter().chain(FIRST.iter().copied()),
+        );
         let advice = did_you_mean(near.filter(|near| *near != first));
         return Err(Mistake::new(format!("unexpected argument '{extra}' after '{first}'{advice}")));
     }

@@ -16,6 +16,7 @@
 //! | `scalars`        | truth values, whole numbers and file modes as people write them           |
 //! | `options`        | the `clap` command made from the table, with its help                     |
 //! | `command_line`   | what a command line means                                                 |
+//! | `development`    | what `yett dev` makes of the settings                                     |
 //! | `layers`         | what options, variables and files say, and what it comes to               |
 //! | `effective`      | what it comes to, for `yett config`                                       |
 //! | `mistake`        | what is wrong with it, and how a person is told                           |
@@ -31,6 +32,7 @@ mod bind;
 mod choices;
 mod coming_from;
 mod command_line;
+mod development;
 mod effective;
 mod elsewhere;
 mod kind;

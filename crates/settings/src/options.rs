@@ -20,6 +20,7 @@ pub(crate) const JSON: &str = "json";
 /// The ways of calling `yett`: one a line, with what it means after two blanks or more. Completions and the manual
 /// page are made from it too.
 pub const USAGE: &str = "yett APP [OPTIONS]       serve an application (the same as: yett run APP)\n       \
+                     yett dev [APP]           serve it while it is written: reload, helpful errors\n       \
                      yett demo [OPTIONS]      serve the built-in showcase\n       \
                      yett check [APP]         check settings and application, without serving\n       \
                      yett config [APP]        print the settings, and where each came from\n       \

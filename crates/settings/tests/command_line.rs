@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use yett_settings::{
-    Bind, Command, Invocation, LogTarget, LoopKind, Outcome, Sources, environment_warnings, parse,
+    Bind, Command, Invocation, LogLevel, LogTarget, LoopKind, Outcome, Sources, environment_warnings, parse,
 };
 
 fn outcome(args: &[&str]) -> Outcome {
@@ -74,6 +74,26 @@ fn an_application_may_be_called_like_a_subcommand() {
     assert_eq!(run(&["run", "demo"]).command, target("demo"));
     assert_eq!(run(&["run", "run"]).command, target("run"));
     assert_eq!(run(&["demo:app"]).command, target("demo:app"));
+}
+
+#[test]
+fn dev_shows_requests_and_stays_on_this_machine() {
+    let dev = run(&["dev", "app:app"]);
+    assert_eq!(dev.command, Command::Dev { target: "app:app".into() });
+    assert_eq!(dev.settings.access_log, LogTarget::Stderr);
+    assert_eq!(dev.settings.access_log_format, "dev");
+    assert_eq!(dev.settings.log_level, LogLevel::Warning);
+    assert_eq!(run(&["dev", "app:app", "--log-level", "info"]).settings.log_level, LogLevel::Info);
+    let dev = run(&["dev", "app:app", "--access-log", "off", "--access-log-format", "json"]);
+    assert_eq!(dev.settings.access_log, LogTarget::Off);
+    assert_eq!(dev.settings.access_log_format, "json");
+    assert_eq!(run(&["run", "dev"]).settings.access_log, LogTarget::Off);
+    run(&["dev", "app:app", "-b", "localhost:1", "-b", "[::1]:2", "-b", "unix:a.sock"]);
+    for address in [":8000", "0.0.0.0:80", "[::]:80", "192.168.0.1", "example.com", "fd://3"] {
+        refused(&["dev", "app:app", "-b", address], "--bind: `yett dev` does not listen on ");
+    }
+    refused(&["dev"], "no application given");
+    refused(&["dev", "app", "more"], "unexpected argument 'more' after 'dev'");
 }
 
 #[test]

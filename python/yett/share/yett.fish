@@ -84,7 +84,7 @@ complete -c yett -l worker-ready -d 'Call this in each worker that is ready for 
 complete -c yett -l worker-stop -d 'Call this in each worker that begins to stop' -r -f
 complete -c yett -l worker-exit -d 'Call this in each worker, last of all' -r -f
 complete -c yett -l on-reload -d 'Call this when a reload begins, in the supervisor' -r -f
-complete -c yett -l reload-include -d 'Files whose change makes yett dev reload [*.py]' -r -f
+complete -c yett -l reload-include -d 'Files whose change makes yett dev reload [*.py,*.html,*.jinja,*.jinja2,*.toml,*.ini]' -r -f
 complete -c yett -l reload-exclude -d 'Files and directories that yett dev does not watch [none]' -r -f
 complete -c yett -l no-request-buffering -d 'Let the application read the body as it arrives (WSGI)'
 complete -c yett -l no-eager-tasks -d 'Begin requests in the next turn of the event loop (ASGI)'
@@ -109,6 +109,7 @@ complete -c yett -l supervisor -d 'Have a process of its own look after the work
 complete -c yett -l preload -d 'Import the application once, and fork the workers from there'
 complete -c yett -l balance -d 'Share new connections among the workers by their running requests'
 complete -c yett -l browser-reload -d 'Have pages in the browser reload after a reload (yett dev)'
+complete -c yett -n "__fish_use_subcommand" -a dev -d 'serve it while it is written: reload, helpful errors'
 complete -c yett -n "__fish_use_subcommand" -a demo -d 'serve the built-in showcase'
 complete -c yett -n "__fish_use_subcommand" -a check -d 'check settings and application, without serving'
 complete -c yett -n "__fish_use_subcommand" -a config -d 'print the settings, and where each came from'

@@ -76,7 +76,7 @@ _yett() {
 '--worker-stop=[Call this in each worker that begins to stop]:MODULE:FUNCTION:' \
 '--worker-exit=[Call this in each worker, last of all]:MODULE:FUNCTION:' \
 '--on-reload=[Call this when a reload begins, in the supervisor]:MODULE:FUNCTION:' \
-'*--reload-include=[Files whose change makes yett dev reload \[*.py\]]:PATTERNS:' \
+'*--reload-include=[Files whose change makes yett dev reload \[*.py,*.html,*.jinja,*.jinja2,*.toml,*.ini\]]:PATTERNS:' \
 '*--reload-exclude=[Files and directories that yett dev does not watch \[none\]]:PATTERNS:' \
 '--no-request-buffering[Let the application read the body as it arrives (WSGI)]' \
 '--no-eager-tasks[Begin requests in the next turn of the event loop (ASGI)]' \
@@ -120,7 +120,7 @@ _yett_target() {
         return
     fi
     local -a own
-    own=('demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'migrate:turn another server'\''s settings into a yett.toml' 'completions:print the completions for bash, zsh or fish')
+    own=('dev:serve it while it is written\: reload, helpful errors' 'demo:serve the built-in showcase' 'check:check settings and application, without serving' 'config:print the settings, and where each came from' 'migrate:turn another server'\''s settings into a yett.toml' 'completions:print the completions for bash, zsh or fish')
     _alternative 'commands:command:{_describe -t commands command own}' \
         'files:application:_files -g "*.(py|ini)"'
 }

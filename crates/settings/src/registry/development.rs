@@ -5,11 +5,12 @@ macro_rules! development {
 
     /// Patterns of the files whose change reloads the application.
     reload_include: Vec<String> = List(pattern) {
-        default: "*.py",
-        reason: "What Python imports; templates are mostly read again by themselves.",
+        default: "*.py,*.html,*.jinja,*.jinja2,*.toml,*.ini",
+        reason: "What Python imports, templates (many are read once only), and settings.",
         placeholder: "PATTERNS",
         help: "Files whose change makes `yett dev` reload",
-        details: "Patterns like `*.py` or `templates/*.html`. What .gitignore leaves out is left out here, too.",
+        details: "Patterns as in .gitignore, such as `*.py` or `templates/**/*.txt`. What .gitignore leaves out is \
+                  left out here, too.",
         equivalents: Equivalents {
             gunicorn: &["reload_extra_files"],
             uvicorn: &["--reload-include"],
@@ -24,7 +25,8 @@ macro_rules! development {
         reason: "What .gitignore leaves out is left out already.",
         placeholder: "PATTERNS",
         help: "Files and directories that `yett dev` does not watch",
-        details: "They win over `reload_include`.",
+        details: "Patterns as in .gitignore; they win over `reload_include`. Virtual environments, `node_modules`, \
+                  `__pycache__` and hidden directories are never watched.",
         equivalents: Equivalents {
             uvicorn: &["--reload-exclude"],
             granian: &["--reload-ignore-dirs", "--reload-ignore-paths"],
