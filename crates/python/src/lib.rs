@@ -10,6 +10,7 @@
 //! | How does the process learn that it is to stop? | `signals` |
 //! | How are workers looked after? | `supervisor` (the crate `yett-supervisor` decides), `seat` (the worker's side) |
 //! | What do other processes see of this one? | `slot` (the scoreboard is the crate `yett-supervisor`) |
+//! | Which connections are left to other workers? | `sharing` (whose each is: `yett-supervisor`) |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -26,6 +27,7 @@ mod proxies;
 mod requests;
 mod seat;
 mod settings;
+mod sharing;
 mod signals;
 mod slot;
 mod supervisor;
