@@ -118,7 +118,7 @@ impl Share {
         self.absent.load(Ordering::Relaxed)
     }
 
-    /// See [`Share::is_absent`]. By others, until the worker itself takes it back.
+    /// See [`Share::is_absent`]. By others, who call it then; the worker itself takes it back when it comes.
     pub fn set_absent(&self, absent: bool) {
         // Mostly it is as it should be; then the line stays where it is.
         if self.is_absent() != absent {

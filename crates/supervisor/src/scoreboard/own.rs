@@ -116,10 +116,12 @@ impl OwnSlot {
         leave_to(self.candidate(self.index, now), self.others(now))
     }
 
-    /// Nobody of those who have less to do has come for a connection that we had left to them.
+    /// Nobody of those who have less to do has come for a connection that we had left to them. They are called: as soon as
+    /// they come they count again.
     pub fn nobody_came(&self, now: u64) {
         while let Some(index) = leave_to(self.candidate(self.index, now), self.others(now)) {
             self.board.slots()[index].share().set_absent(true);
+            self.board.call(index);
         }
     }
 
