@@ -92,7 +92,8 @@ class Server:
             part.replace(ACCESS_LOG, self._access_log.name) for part in kind.command(python, app, self.port)
         ]
         self._command = [*pin, *wrapper, *command]
-        self._environment = {**os.environ, "PYTHONPATH": str(APPS), **environment}
+        path = os.pathsep.join((str(APPS), *filter(None, [os.environ.get("PYTHONPATH")])))
+        self._environment = {**os.environ, "PYTHONPATH": path, **environment}
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":

@@ -5,24 +5,39 @@
 //! that the queue that cannot be emptied does not keep the reactor busy. The pause ends with [`Acceptor::resume`], which
 //! the driver calls whenever it has closed a connection and when the entry [`RESUME_ACCEPTING`] comes up.
 //!
+//! Where several processes have the same listeners, a connection may be left to another of them ([`sharing`]).
+//!
 //! What a person must be told is returned as [`Notice`]s; the driver logs them.
+
+pub mod sharing;
 
 use std::fmt;
 use std::io;
 use std::ops::DerefMut;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use crate::clock::{self, Millis};
 use crate::listener::{Accepted, Address, Listener, NewConnection};
 use crate::reactor::Reactor;
 use crate::table::Token;
 use crate::timer::Deadlines;
+use sharing::{Deferral, PATIENCE_MS};
+
+pub use sharing::{Sharing, Watching};
 
 /// The reactor's tokens from here on name listeners, in their order; a connection's generation never gets there.
 pub const FIRST_LISTENER: u64 = u64::MAX - 1024;
 
 /// The token under which the end of a pause in accepting stands among the deadlines.
 pub const RESUME_ACCEPTING: u64 = FIRST_LISTENER - 1;
+
+/// The token under which the end of patience with another process stands among the deadlines. It is for
+/// [`Acceptor::accept`].
+pub const PATIENCE_OVER: u64 = FIRST_LISTENER - 2;
+
+/// The reactor's token for the call of another process; there are fewer listeners.
+const CALLED: u64 = u64::MAX - 1;
 
 /// Connections accepted from one listener in one call: as many as a poll brings events, so that newcomers do not keep
 /// those who are connected waiting.
@@ -81,6 +96,9 @@ pub struct Acceptor {
     exhaustion_told: bool,
     /// No pause is ended any more.
     stopped: bool,
+    /// With whom the listeners are shared.
+    sharing: Option<Arc<dyn Sharing>>,
+    deferral: Deferral,
 }
 
 impl Acceptor {
@@ -89,7 +107,25 @@ impl Acceptor {
     pub fn new(listeners: Vec<Listener>) -> Self {
         let listeners =
             listeners.into_iter().map(|listener| Listening { listener, watched: false }).collect();
-        Self { listeners, paused: false, exhaustion_told: false, stopped: false }
+        Self {
+            listeners,
+            paused: false,
+            exhaustion_told: false,
+            stopped: false,
+            sharing: None,
+            deferral: Deferral::default(),
+        }
+    }
+
+    /// Has `sharing` decide about each connection. To be called before [`Acceptor::start`].
+    pub fn share(&mut self, sharing: Arc<dyn Sharing>) {
+        self.sharing = Some(sharing);
+    }
+
+    /// Whether a token among the deadlines is one of ours, and none of a connection.
+    #[must_use]
+    pub fn is_alarm(token: Token) -> bool {
+        matches!(token.as_u64(), RESUME_ACCEPTING | PATIENCE_OVER)
     }
 
     /// Where listener `index` listens; `None` if there is none of that number, or not any more.
@@ -108,11 +144,17 @@ impl Acceptor {
     /// Watches all listeners.
     #[must_use]
     pub fn start(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        if let Some(called) = self.sharing.as_ref().and_then(|sharing| sharing.called()) {
+            // Failure: it is not called, and looks again when its patience is over.
+            let _ = reactor.add_stream(called, CALLED);
+        }
         self.watch(true, reactor)
     }
 
     /// Takes what waits at the listener that `token` (as the reactor has reported it) names, up to
     /// [`ACCEPTS_PER_CALL`] connections; the rest is reported again. Does nothing if the listener is not watched.
+    ///
+    /// The token may also be that of another process's call, or [`PATIENCE_OVER`].
     ///
     /// `admit` is given each connection and the number of its listener. `deadlines` is called only if a pause begins,
     /// and never while `admit` runs: so `admit` may use, or lock, the same ones.
@@ -121,12 +163,17 @@ impl Acceptor {
         &mut self,
         token: u64,
         reactor: &Reactor,
-        deadlines: impl FnOnce() -> D,
+        deadlines: impl Fn() -> D,
         mut admit: impl FnMut(NewConnection, usize),
     ) -> Vec<Notice> {
+        match token {
+            CALLED => return self.take_called(reactor, &deadlines, &mut admit),
+            PATIENCE_OVER => return self.take_deferred(reactor, &deadlines, &mut admit),
+            _ => {}
+        }
         let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.listeners.get(index).map(|listening| (index, listening.watched))) {
-            Some((index, true)) => self.take(index, ACCEPTS_PER_CALL, reactor, deadlines, &mut admit),
+            Some((index, true)) => self.take(index, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit),
             _ => Vec::new(),
         }
     }
@@ -137,11 +184,17 @@ impl Acceptor {
         index: usize,
         most: usize,
         reactor: &Reactor,
-        deadlines: impl FnOnce() -> D,
+        deadlines: &impl Fn() -> D,
         admit: &mut impl FnMut(NewConnection, usize),
     ) -> Vec<Notice> {
         let Some(listening) = self.listeners.get_mut(index) else { return Vec::new() };
         for _ in 0..most {
+            if let Some(sharing) = self.sharing.as_ref().filter(|_| !self.stopped)
+                // Whether one waits is asked only if it would be left to another: that is rare, and costs a system call.
+                && !sharing.is_ours(&|| listening.listener.has_waiting())
+            {
+                return self.defer(reactor, &mut deadlines());
+            }
             match listening.listener.accept() {
                 Ok(Accepted::Connection(new)) => admit(new, index),
                 Ok(Accepted::Empty) => {
@@ -172,6 +225,7 @@ impl Acceptor {
         if !self.paused || self.stopped {
             return Vec::new();
         }
+        self.deferral.until = None;
         let mut notices = self.watch(true, reactor);
         // To watch takes memory of the kernel: what has failed now may work later.
         self.paused = self.listeners.iter().any(|listening| !listening.watched);
@@ -192,11 +246,10 @@ impl Acceptor {
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
         // Who has left the rest to others does not take it now.
-        let left = self.stopped;
+        let left = std::mem::replace(&mut self.stopped, true);
         for index in (0..self.listeners.len()).filter(|_| !left) {
             notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
         }
-        self.stopped = true;
         notices.extend(self.watch(false, reactor));
         notices
     }
@@ -220,8 +273,86 @@ impl Acceptor {
         notices
     }
 
+    // ---- with others ----
+
+    /// Leaves what waits to another process.
+    fn defer(&mut self, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
+        let mut notices = self.watch(false, reactor);
+        let until = clock::now() + PATIENCE_MS;
+        self.deferral.until = Some(until);
+        if let Some(sharing) = &self.sharing {
+            sharing.watches(Watching::Later);
+        }
+        notices.extend(self.arm_patience(until, reactor, deadlines));
+        notices
+    }
+
+    fn arm_patience(
+        &mut self,
+        until: Millis,
+        reactor: &Reactor,
+        deadlines: &mut Deadlines,
+    ) -> Option<Notice> {
+        // One entry is enough: it is put back if it comes up early.
+        if std::mem::replace(&mut self.deferral.armed, true) {
+            return None;
+        }
+        arm(PATIENCE_OVER, until, reactor, deadlines)
+    }
+
+    /// Another process has left connections to this one.
+    fn take_called<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: &impl Fn() -> D,
+        admit: &mut impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        if self.deferral.until.take().is_some() && !self.paused && !self.stopped {
+            notices.extend(self.watch(true, reactor));
+        }
+        // The reactor tells of them only if nobody else was woken for them.
+        for index in 0..self.listeners.len() {
+            if self.listeners.get(index).is_some_and(|listening| listening.watched) {
+                notices.extend(self.take(index, ACCEPTS_PER_CALL, reactor, deadlines, admit));
+            }
+        }
+        notices
+    }
+
+    /// Patience is over: takes one if it still waits, and watches again.
+    fn take_deferred<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: &impl Fn() -> D,
+        admit: &mut impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
+        self.deferral.armed = false;
+        let Some(until) = self.deferral.until.filter(|_| !self.paused && !self.stopped) else {
+            return Vec::new();
+        };
+        if clock::now() < until {
+            return self.arm_patience(until, reactor, &mut deadlines()).into_iter().collect();
+        }
+        self.deferral.until = None;
+        // What else may come of an accept is seen when it is watched.
+        for (index, listening) in self.listeners.iter().enumerate() {
+            if let Ok(Accepted::Connection(new)) = listening.listener.accept() {
+                admit(new, index);
+                if let Some(sharing) = &self.sharing {
+                    sharing.nobody_came();
+                }
+                break;
+            }
+        }
+        self.watch(true, reactor)
+    }
+
     /// Watches all listeners, or stops to.
     fn watch(&mut self, watch: bool, reactor: &Reactor) -> Vec<Notice> {
+        if let Some(sharing) = &self.sharing {
+            sharing.watches(if watch { Watching::Yes } else { Watching::No });
+        }
         let mut notices = Vec::new();
         for (listening, token) in self.listeners.iter_mut().zip(FIRST_LISTENER..) {
             if listening.watched == watch {
@@ -241,6 +372,7 @@ impl Acceptor {
 
     fn pause(&mut self, error: io::Error, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
         let mut notices = self.watch(false, reactor);
+        self.deferral.until = None;
         self.paused = true;
         if !self.exhaustion_told {
             self.exhaustion_told = true;
@@ -253,7 +385,12 @@ impl Acceptor {
 
 /// Has [`RESUME_ACCEPTING`] come up when the pause is over.
 fn arm_resumption(reactor: &Reactor, deadlines: &mut Deadlines) -> Option<Notice> {
-    deadlines.push(Token::from_u64(RESUME_ACCEPTING), clock::now() + PAUSE_MS);
+    arm(RESUME_ACCEPTING, clock::now() + PAUSE_MS, reactor, deadlines)
+}
+
+/// Has `token` come up among the deadlines.
+fn arm(token: u64, at: Millis, reactor: &Reactor, deadlines: &mut Deadlines) -> Option<Notice> {
+    deadlines.push(Token::from_u64(token), at);
     let at = deadlines.next_alarm(false)?;
     reactor.set_alarm(Some(at)).err().map(Notice::NoAlarm)
 }

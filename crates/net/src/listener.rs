@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::ffi;
+use crate::reactor::is_readable;
 use crate::socket::{Socket, is_exhaustion};
 
 /// Clients in a row that gave up while they waited and are passed over in one call.
@@ -178,6 +179,12 @@ impl Listener {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Whether there is anything in the queue.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        is_readable(self.as_fd())
     }
 
     /// Takes the next connection from the queue.

@@ -12,6 +12,7 @@
 //! | What do other processes see of this one? | `slot` (the scoreboard is the crate `yett-supervisor`) |
 //! | What is systemd told? | `systemd` |
 //! | How does `yett dev` learn that files have changed? | `watcher` |
+//! | Which connections are left to other workers? | `sharing` (whose each is: `yett-supervisor`) |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -28,6 +29,7 @@ mod proxies;
 mod requests;
 mod seat;
 mod settings;
+mod sharing;
 mod signals;
 mod slot;
 mod supervisor;

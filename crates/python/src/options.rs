@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use yett_logs::{AccessLog, Interface, Record, RequestId};
+use yett_net::acceptor::Sharing;
 use yett_net::{Peer, Stamp, Timeouts, clock};
 use yett_proto::limits::Limits;
 use yett_proto::request::RequestHead;
@@ -11,6 +12,7 @@ use yett_settings::Settings;
 use yett_supervisor::scoreboard::{OwnSlot, Summary};
 
 use crate::proxies::Proxies;
+use crate::sharing::{Balanced, Woken};
 use crate::slot::Counted;
 use crate::{log, requests};
 
@@ -32,6 +34,8 @@ pub struct Options {
     pub response_spool: u64,
     /// Where the supervisor, and other workers, see what goes on here.
     pub slot: Option<Arc<OwnSlot>>,
+    /// Connections are shared by what workers have to do.
+    balance: bool,
 }
 
 impl Options {
@@ -62,6 +66,7 @@ impl Options {
             request_buffering: settings.request_buffering,
             response_spool: settings.response_spool,
             slot,
+            balance: settings.balance,
         })
     }
 
@@ -132,8 +137,14 @@ impl Options {
     /// A connection was accepted.
     pub fn count_accepted(&self) {
         if let Some(slot) = &self.slot {
-            slot.accepted();
+            slot.accepted(clock::now_micros());
         }
+    }
+
+    /// How connections are shared with other workers, if they are. `woken`: by the kernel, when one comes.
+    pub fn sharing(&self, woken: Woken) -> Option<Arc<dyn Sharing>> {
+        let slot = self.slot.as_ref().filter(|_| self.balance)?;
+        Some(Arc::new(Balanced::new(Arc::clone(slot), woken)))
     }
 
     /// What is added to every response. `id`: of its request.

@@ -15,6 +15,8 @@ mod system;
 #[path = "kqueue.rs"]
 mod system;
 
+use std::os::fd::BorrowedFd;
+
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 pub use system::Reactor;
@@ -81,10 +83,14 @@ impl Reactor {
     /// Whether a poll would return at once with something.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        let fd = self.fd();
-        let mut watched = [PollFd::new(&fd, PollFlags::IN)];
-        rustix::event::poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        is_readable(self.fd())
     }
+}
+
+/// Whether a descriptor has something to read.
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut watched = [PollFd::new(&fd, PollFlags::IN)];
+    rustix::event::poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use pyo3::prelude::*;
-use yett_net::acceptor::RESUME_ACCEPTING;
+use yett_net::acceptor::Acceptor;
 use yett_net::listener::NewConnection;
 use yett_net::{Address, Connection, Token, clock};
 
@@ -91,7 +91,7 @@ impl Driver {
         let mut deadlines = self.deadlines.borrow_mut();
         if deadlines.len() > 2 * slots.len() + SPARE_ENTRIES {
             deadlines.retain(|at, token| {
-                token.as_u64() == RESUME_ACCEPTING
+                Acceptor::is_alarm(token)
                     || slots.get(token).is_some_and(|slot| slot.connection.expects_timer(at))
             });
         }

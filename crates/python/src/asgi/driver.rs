@@ -11,7 +11,7 @@ use std::rc::Rc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use yett_logs::{Record, RequestId};
-use yett_net::acceptor::{Acceptor, FIRST_LISTENER, RESUME_ACCEPTING};
+use yett_net::acceptor::{Acceptor, FIRST_LISTENER, PATIENCE_OVER, RESUME_ACCEPTING};
 use yett_net::buffer::Flush;
 use yett_net::clock::{self, DateCache};
 use yett_net::connection::{OUTPUT_HIGH_WATER, OUTPUT_LOW_WATER};
@@ -28,6 +28,7 @@ use super::task::Tasks;
 use crate::ffi::Ready;
 use crate::log;
 use crate::options::Options;
+use crate::sharing::Woken;
 
 /// After so many microseconds a tick leaves the rest to the next one, so that the application's own sockets and timers
 /// get their turn (design, section 4, rule 7).
@@ -105,6 +106,11 @@ impl Driver {
     /// # Errors
     /// The reactor cannot be made (a system limit).
     pub fn new(py: Python<'_>, parts: Parts) -> PyResult<Self> {
+        let mut acceptor = Acceptor::new(parts.listeners);
+        // The loop watches the reactor, so that the kernel finds nobody who waits, and wakes all workers.
+        if let Some(sharing) = parts.options.sharing(Woken::All) {
+            acceptor.share(sharing);
+        }
         Ok(Self {
             event_loop: parts.event_loop,
             ready: Ready::new(py)?,
@@ -115,7 +121,7 @@ impl Driver {
             tasks: parts.tasks,
             reactor: Reactor::new()?,
             slots: RefCell::default(),
-            acceptor: RefCell::new(Acceptor::new(parts.listeners)),
+            acceptor: RefCell::new(acceptor),
             deadlines: RefCell::default(),
             inbox: Cell::default(),
             events: Cell::default(),
@@ -355,9 +361,16 @@ impl Driver {
         let mut result = Ok(());
         loop {
             let Some((at, token)) = self.deadlines.borrow_mut().pop_due(now) else { break };
-            if token.as_u64() == RESUME_ACCEPTING {
-                self.resume_accepting();
-                continue;
+            match token.as_u64() {
+                RESUME_ACCEPTING => {
+                    self.resume_accepting();
+                    continue;
+                }
+                PATIENCE_OVER => {
+                    self.accept(PATIENCE_OVER);
+                    continue;
+                }
+                _ => {}
             }
             let step = match self.slots.borrow_mut().get_mut(token) {
                 Some(slot) => slot.connection.on_timer(at, now, &stamp),

@@ -17,6 +17,7 @@ use super::client::Client;
 use super::forked;
 use crate::options::Options;
 use crate::proxies::Forwarding;
+use crate::sharing::Woken;
 use crate::{log, requests};
 
 /// Timer entries of connections that have gone are forgotten when there are so many more than connections.
@@ -57,15 +58,20 @@ impl Engine {
     pub fn new(listeners: Vec<yett_net::Listener>, options: Options) -> std::io::Result<Self> {
         // Looks into the environment, which the application's threads may change later.
         let _ = yett_net::spool::directory();
+        let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
+        let mut acceptor = Acceptor::new(listeners);
+        if let Some(sharing) = options.sharing(Woken::One) {
+            acceptor.share(sharing);
+        }
         Ok(Self {
             crew: Crew::new()?,
             clients: Shared::default(),
             options,
             made_in: forked::generation(),
-            addresses: listeners.iter().map(|listener| listener.address().clone()).collect(),
+            addresses,
             waiting_in_memory: AtomicU64::new(0),
             deadlines: Mutex::default(),
-            acceptor: Mutex::new(Acceptor::new(listeners)),
+            acceptor: Mutex::new(acceptor),
             accepting_paused: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -203,7 +209,7 @@ impl Engine {
         let mut deadlines = self.deadlines();
         deadlines.push(token, at);
         if deadlines.len() > 2 * self.clients.len() + SPARE_ENTRIES {
-            deadlines.retain(|_, token| token.as_u64() == RESUME_ACCEPTING || self.clients.is_live(token));
+            deadlines.retain(|_, token| Acceptor::is_alarm(token) || self.clients.is_live(token));
         }
         self.set_alarm(&mut deadlines, false);
     }
@@ -216,6 +222,7 @@ impl Engine {
             let due = self.deadlines().pop_due(now);
             match due {
                 Some((_, token)) if token.as_u64() == RESUME_ACCEPTING => self.resume_accepting(),
+                Some((_, token)) if Acceptor::is_alarm(token) => self.accept(token.as_u64()),
                 Some((_, token)) => self.again(token, News::TIMER),
                 None => break,
             }

@@ -5,18 +5,21 @@
 //! | What is known of one process? | [`slot`] |
 //! | What is known of one request? | [`entry`] |
 //! | How does a worker write it? | [`own`] |
+//! | Whose is the next connection? | [`balance`] |
 //! | Where does the memory come from? | `ffi` |
 //!
 //! Everything in it is atomic, and nobody ever waits for anybody: a process may die between any two writes. Nothing here
 //! looks at a clock; times are told by the caller, in the units that each field names, of the monotonic clock, which all
 //! processes of a machine share.
 
+pub mod balance;
 pub mod entry;
 mod ffi;
 pub mod own;
 pub mod slot;
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use entry::{EntryId, Running, Summary};
@@ -36,6 +39,9 @@ struct Header {
 #[derive(Debug)]
 pub struct Scoreboard {
     memory: ffi::Shared,
+    /// One for each slot: becomes readable when others leave connections to its worker. Empty where the system has nothing
+    /// that need not be read afterwards.
+    calls: Vec<OwnedFd>,
 }
 
 impl Scoreboard {
@@ -43,9 +49,26 @@ impl Scoreboard {
     /// requests that run in it at once.
     ///
     /// # Errors
-    /// The system has no memory to give (`ENOMEM`), or there are too many slots to be counted (`EINVAL`).
+    /// The system has no memory (`ENOMEM`) or descriptors (`EMFILE`) to give, or there are too many slots to be counted (`EINVAL`).
     pub fn new(slots: usize) -> io::Result<Self> {
-        Ok(Self { memory: ffi::Shared::new(slots)? })
+        let memory = ffi::Shared::new(slots)?;
+        let calls = (0..memory.slots().len()).filter_map(|_| new_call().transpose());
+        Ok(Self { calls: calls.collect::<io::Result<_>>()?, memory })
+    }
+
+    /// Has the worker of a slot look for connections. Where that cannot be done, it looks by itself in a moment.
+    pub fn call(&self, index: usize) {
+        if let Some(call) = self.calls.get(index) {
+            // Failure: it was called 2⁶⁴ times.
+            let _ = rustix::io::write(call, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// What becomes readable, again each time, when [`Scoreboard::call`] was called. To be watched edge-triggered, and
+    /// never read.
+    #[must_use]
+    pub fn called(&self, index: usize) -> Option<BorrowedFd<'_>> {
+        self.calls.get(index).map(AsFd::as_fd)
     }
 
     /// All slots, used or free.
@@ -88,6 +111,19 @@ impl Scoreboard {
     pub fn forget_failure(&self) {
         self.memory.header().failure_told.store(false, Ordering::Release);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[allow(clippy::unnecessary_wraps)] // elsewhere there is none
+fn new_call() -> io::Result<Option<OwnedFd>> {
+    use rustix::event::{EventfdFlags, eventfd};
+    Ok(Some(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)] // as above
+fn new_call() -> io::Result<Option<OwnedFd>> {
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Scoreboard;
+use super::balance::{Candidate, Watching, leave_to};
 use super::entry::{EntryId, Summary};
 use super::slot::{Slot, Why};
 
@@ -66,6 +67,7 @@ impl OwnSlot {
     /// if it has none because there are too many.
     pub fn begin(&self, summary: &Summary<'_>) -> Option<EntryId> {
         let slot = self.slot();
+        slot.share().set_absent(false);
         if slot.count_request() {
             self.ask_replacement(Why::MaxRequests);
         }
@@ -99,9 +101,53 @@ impl OwnSlot {
         slot.uncount_request();
     }
 
-    /// A connection was accepted.
-    pub fn accepted(&self) {
+    /// A connection was accepted. `now`: in microseconds.
+    pub fn accepted(&self, now: u64) {
         self.slot().count_accepted();
+        self.slot().share().note_taken(now);
+    }
+
+    // ---- sharing connections ----
+
+    /// A connection waits: to whom it should be left, or `None` if it is ours.
+    #[must_use]
+    pub fn leave_to(&self, now: u64) -> Option<usize> {
+        self.slot().share().set_absent(false);
+        leave_to(self.candidate(self.index, now), self.others(now))
+    }
+
+    /// Nobody of those who have less to do has come for a connection that we had left to them. They are called: as soon as
+    /// they come they count again.
+    pub fn nobody_came(&self, now: u64) {
+        while let Some(index) = leave_to(self.candidate(self.index, now), self.others(now)) {
+            self.board.slots()[index].share().set_absent(true);
+            self.board.call(index);
+        }
+    }
+
+    /// Has another look for connections. `awake`: those that watch know of them already.
+    pub fn call(&self, index: usize, awake: bool) {
+        let watching = self.board.slot(index).map(|slot| slot.share().watching());
+        if !awake || watching == Some(Watching::Later) {
+            self.board.call(index);
+        }
+    }
+
+    fn others(&self, now: u64) -> impl Iterator<Item = Candidate> {
+        let comes = |slot: &Slot| {
+            let share = slot.share();
+            share.watching() != Watching::No && !share.is_absent() && slot.serves()
+        };
+        let others = self.board.slots().iter().enumerate();
+        others
+            .filter(move |(index, slot)| *index != self.index && comes(slot))
+            .map(move |(index, _)| self.candidate(index, now))
+    }
+
+    fn candidate(&self, index: usize, now: u64) -> Candidate {
+        let slot = &self.board.slots()[index];
+        let load = slot.in_flight().saturating_add(slot.share().fresh(now));
+        Candidate { index, load, took: slot.share().took() }
     }
 
     /// An entry that nobody has.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::balance::Share;
 use super::entry::{Running, Table};
 
 /// How far a worker is. What only the worker knows it writes itself; `Free`, `Starting` and `Ended` are the supervisor's.
@@ -143,6 +144,7 @@ struct Often {
 pub struct Slot {
     rare: Rare,
     often: Often,
+    share: Share,
     pub(super) entries: Table,
 }
 
@@ -172,6 +174,7 @@ impl Slot {
         for number in [limit, beat, loop_beat, requests, accepted] {
             number.store(0, Ordering::Relaxed);
         }
+        self.share.clear();
         self.entries.clear();
     }
 
@@ -272,6 +275,12 @@ impl Slot {
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.often.accepted.load(Ordering::Relaxed)
+    }
+
+    /// What is to be known for sharing connections.
+    #[must_use]
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     /// The requests that run in it, the first begun first; of a worker that has died, those that it has left.

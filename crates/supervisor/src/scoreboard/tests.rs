@@ -66,7 +66,7 @@ fn taking_a_slot_forgets_who_had_it() {
     slot.note_loop_beat(6);
     slot.limit_requests(1);
     own.begin(&summary(b"GET", b"/left", 1));
-    own.accepted();
+    own.accepted(1);
     slot.take(4, 2);
     assert_eq!((slot.state(), slot.seat(), slot.generation()), (State::Starting, 4, 2));
     assert_eq!((slot.order(), slot.pid(), slot.beat(), slot.loop_beat()), (Order::None, None, 0, 0));
@@ -238,5 +238,40 @@ proptest! {
                 prop_assert_eq!(one.status, *status);
             }
         }
+    }
+}
+
+#[test]
+fn connections_are_left_to_who_is_free_and_comes() {
+    let board = Arc::new(Scoreboard::new(4).unwrap());
+    let own: Vec<_> = (0..4).map(|index| OwnSlot::new(Arc::clone(&board), index, None).unwrap()).collect();
+    let now = 64_000_000;
+    for (slot, seat) in board.slots().iter().zip(0..) {
+        slot.take(seat, 1);
+        slot.set_state(State::Ready);
+        slot.share().set_watching(balance::Watching::Yes);
+    }
+    for key in 0..3 {
+        own[0].begin(&summary(b"GET", b"/", key));
+        own[1].begin(&summary(b"GET", b"/", key));
+    }
+    // The one at 3 is not there to be asked.
+    board.slots()[3].set_state(State::Draining);
+    assert_eq!(own[0].leave_to(now), Some(2));
+    assert_eq!(own[2].leave_to(now), None);
+    // It takes some, and that counts.
+    own[2].accepted(now);
+    own[2].accepted(now);
+    assert_eq!(own[0].leave_to(now), None);
+    assert_eq!(own[0].leave_to(now + 200_000), Some(2));
+    // It does not come, and does not count, until it is there again.
+    own[0].nobody_came(now + 200_000);
+    assert!(board.slots()[2].share().is_absent());
+    assert_eq!(own[0].leave_to(now + 200_000), None);
+    own[2].begin(&summary(b"GET", b"/", 9));
+    assert_eq!(own[0].leave_to(now + 200_000), Some(2));
+    for watching in [balance::Watching::Later, balance::Watching::No] {
+        board.slots()[2].share().set_watching(watching);
+        assert_eq!(own[0].leave_to(now + 200_000).is_some(), watching == balance::Watching::Later);
     }
 }
