@@ -15,6 +15,7 @@ use yett_net::{Address, Connection, Token, clock};
 
 use super::client::Client;
 use super::forked;
+use super::posts::Posts;
 use crate::options::Options;
 use crate::proxies::Forwarding;
 use crate::{log, requests};
@@ -32,6 +33,7 @@ pub struct Engine {
     pub crew: Crew,
     pub clients: Shared<Client>,
     pub options: Options,
+    pub posts: Posts,
     /// The process in which it was made.
     pub made_in: usize,
     /// Where the listeners listen.
@@ -54,13 +56,14 @@ pub struct Engine {
 impl Engine {
     /// # Errors
     /// The reactor cannot be made (a system limit).
-    pub fn new(listeners: Vec<yett_net::Listener>, options: Options) -> std::io::Result<Self> {
+    pub fn new(listeners: Vec<yett_net::Listener>, options: Options, posts: Posts) -> std::io::Result<Self> {
         // Looks into the environment, which the application's threads may change later.
         let _ = yett_net::spool::directory();
         Ok(Self {
             crew: Crew::new()?,
             clients: Shared::default(),
             options,
+            posts,
             made_in: forked::generation(),
             addresses: listeners.iter().map(|listener| listener.address().clone()).collect(),
             waiting_in_memory: AtomicU64::new(0),
