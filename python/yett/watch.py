@@ -5,6 +5,7 @@ waits, takes a lock of the application's or runs code of its own beyond ``repr``
 """
 
 import asyncio
+import os
 import sys
 import threading
 import traceback
@@ -16,6 +17,9 @@ from typing import Any
 _FRAMES = 100
 # A line of text about what a task waits for.
 _SHOWN = 300
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+#: Files, and folders that end with a slash, whose frames at the outer end of a stack say nothing.
+MACHINERY = [_OWN_FOLDER + "/", threading.__file__, "<frozen runpy>"]
 
 
 def thread_names() -> dict[int, str]:
@@ -29,12 +33,24 @@ def thread_stacks() -> str:
     at_same_place: dict[str, list[str]] = {}
     for ident, frame in sys._current_frames().items():
         if ident != threading.get_ident():
-            place = "".join(traceback.format_stack(frame, limit=-_FRAMES))
+            place = _place(frame)
             at_same_place.setdefault(place, []).append(names.get(ident, f"{ident:#x}"))
+    idle = at_same_place.pop("", [])
     return "".join(
         f"{'Thread' if len(threads) == 1 else 'Threads'} {', '.join(threads)} (most recent call last):\n{place}"
         for place, threads in at_same_place.items()
-    )
+    ) + (f"Without code of the application's: {', '.join(idle)}\n" if idle else "")
+
+
+def _place(frame: FrameType) -> str:
+    stack = traceback.extract_stack(frame)
+    # The way from the start of the process, or of the thread, to the application says nothing.
+    outside = (number for number, entry in enumerate(stack) if not _is_machinery(entry.filename))
+    return "".join(traceback.format_list(stack[next(outside, len(stack)) :][-_FRAMES:]))
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename in MACHINERY or os.path.dirname(filename) == _OWN_FOLDER
 
 
 def task_stacks(tasks: Iterable[tuple[str, "asyncio.Task[Any]"]]) -> str:

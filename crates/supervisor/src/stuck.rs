@@ -142,10 +142,7 @@ mod tests {
     fn each_is_due_once() {
         let mut suspect = Suspect::default();
         let due = watch(&mut suspect, 1000, 60_000, Some(1000));
-        assert_eq!(
-            due,
-            [(4000, Due::Stuck { for_ms: 3000 }), (9000, Due::Hopeless { for_ms: 8000 })]
-        );
+        assert_eq!(due, [(4000, Due::Stuck { for_ms: 3000 }), (9000, Due::Hopeless { for_ms: 8000 })]);
         assert!(suspect.is_stuck());
         let due = watch(&mut suspect, 61_000, 70_000, None);
         assert_eq!(due, [(61_000, Due::GoesOn { after_ms: 60_000 })]);
@@ -164,10 +161,7 @@ mod tests {
         let mut suspect = Suspect::default();
         watch(&mut suspect, 0, 4000, Some(0));
         let due = watch(&mut suspect, 5000, 9000, Some(4500));
-        assert_eq!(
-            due,
-            [(5000, Due::GoesOn { after_ms: 4500 }), (8000, Due::Stuck { for_ms: 3500 })]
-        );
+        assert_eq!(due, [(5000, Due::GoesOn { after_ms: 4500 }), (8000, Due::Stuck { for_ms: 3500 })]);
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct Inner {
     pub suspect: Cell<Suspect>,
     /// The server has cancelled the task because it took too long.
     pub timed_out: Cell<bool>,
+    /// And it goes on all the same: nobody waits for it.
+    pub abandoned: Cell<bool>,
     /// What the application was given; for messages of ours about it, until the task ends.
     pub scope: RefCell<Option<Py<PyDict>>>,
     /// For the access log: method and target are kept only if somebody will read them.
@@ -113,6 +115,7 @@ impl Inner {
             began: clock::now(),
             suspect: Cell::default(),
             timed_out: Cell::new(false),
+            abandoned: Cell::new(false),
             scope: RefCell::new(None),
             record: RefCell::new(None),
             request_id,

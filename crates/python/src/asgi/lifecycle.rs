@@ -341,10 +341,17 @@ impl Driver {
         }
     }
 
+    /// Whether tasks run whose end is to be waited for.
+    fn is_awaited(&self) -> bool {
+        let awaited =
+            |exchange: &Py<Exchange>| exchange.get().inner().is_ok_and(|inner| !inner.abandoned.get());
+        self.running.borrow().iter().any(|(_, exchange)| awaited(exchange))
+    }
+
     /// Tells whoever drains when nothing is left.
     pub fn check_drained(&self, py: Python<'_>) -> PyResult<()> {
         if self.drained_callback.borrow().is_none()
-            || !self.running.borrow().is_empty()
+            || self.is_awaited()
             || self.slots.borrow().iter().any(|slot| slot.connection.is_busy())
         {
             return Ok(());

@@ -115,8 +115,7 @@ impl Driver {
             let response = inner.response.get();
             let started = !matches!(response, Response::NotStarted | Response::Started);
             // What a task does behind its response is nobody's waiting time.
-            let limit =
-                self.beats.limits.of_request(started).filter(|_| response != Response::Complete);
+            let limit = self.beats.limits.of_request(started).filter(|_| response != Response::Complete);
             let (patience, setting) = limit.unwrap_or_default();
             let mut suspect = inner.suspect.get();
             let due = suspect.look(now, limit.map(|_| inner.began), patience, 0);
@@ -167,12 +166,7 @@ impl Driver {
     }
 
     /// Ends the task of a request. Its answer follows when the task has ended.
-    fn cancel_overdue(
-        &self,
-        py: Python<'_>,
-        exchange: &Py<Exchange>,
-        setting: &'static str,
-    ) -> PyResult<()> {
+    fn cancel_overdue(&self, py: Python<'_>, exchange: &Py<Exchange>, setting: &'static str) -> PyResult<()> {
         let inner = exchange.get().inner()?;
         let task = inner.task.borrow().as_ref().map(|task| task.clone_ref(py));
         if let Some(task) = task {
@@ -186,10 +180,11 @@ impl Driver {
     fn abandon(self: &Rc<Self>, py: Python<'_>, exchange: &Py<Exchange>) -> PyResult<()> {
         let inner = exchange.get().inner()?;
         let response = inner.response.get();
+        inner.abandoned.set(true);
         self.give_up(py, inner)?;
         // To the task it looks as if the client had gone: it can send nothing more.
         inner.response.set(response);
-        Ok(())
+        self.check_drained(py)
     }
 }
 

@@ -108,7 +108,7 @@ pub fn stacks(prober: &Prober, stacks: Option<&Stacks>) -> String {
         (Some(Ok(text)), _) => text,
         (Some(Err(error)), _) => format!("The stacks cannot be shown: {error}"),
         (None, Some(stacks)) => match stacks.take() {
-            Ok(text) => with_names(&text, prober),
+            Ok(text) => readable(&text, prober, stacks.machinery()),
             Err(error) => format!("The stacks cannot be shown: {error}"),
         },
         (None, None) => "The stacks cannot be shown: somebody holds the interpreter's lock".to_owned(),
@@ -116,23 +116,46 @@ pub fn stacks(prober: &Prober, stacks: Option<&Stacks>) -> String {
     format!("\n{}", text.trim_end())
 }
 
-/// Adds the names of threads to what faulthandler has written: `Thread 0x00007f… (most recent call first):`.
-fn with_names(text: &str, prober: &Prober) -> String {
-    let mut named = String::with_capacity(text.len() + 256);
-    for line in text.lines() {
-        let ident = line.split_once("hread 0x").and_then(|(_, rest)| rest.split(' ').next());
+/// What faulthandler has written, for people: `Thread 0x00007f… (most recent call first):` and its frames get the names of
+/// threads, and lose what is not the application's. Threads without Python code, such as the one that waits for the lock
+/// to ask, are left out.
+fn readable(text: &str, prober: &Prober, machinery: &[String]) -> String {
+    let (mut readable, mut idle) = (String::with_capacity(text.len()), Vec::new());
+    // Two empty lines are between threads in some versions of Python, one in others.
+    for thread in text.split("\n\n").filter(|thread| !thread.contains("\n  <no Python frame>")) {
+        let (head, frames) = thread.trim().split_once('\n').unwrap_or((thread.trim(), ""));
+        let mut frames: Vec<&str> = frames.lines().collect();
+        // The outermost are the last.
+        while frames.last().is_some_and(|frame| is_machinery(frame, machinery)) {
+            frames.pop();
+        }
+        let ident = head.split_once("0x").and_then(|(_, rest)| rest.split(' ').next());
         let ident = ident.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         let name = ident.and_then(|ident| prober.name_of(ident));
-        match (name, line.split_once(" (most")) {
-            (Some(name), Some((thread, rest))) => {
-                let _ = writeln!(named, "{thread} {name} (most{rest}");
+        match name {
+            Some(name) if frames.is_empty() => idle.push(name),
+            Some(name) => {
+                let _ = writeln!(readable, "Thread {name} (most recent call first):\n{}", frames.join("\n"));
             }
-            _ => {
-                let _ = writeln!(named, "{line}");
+            None => {
+                let _ = writeln!(readable, "{head}\n{}", frames.join("\n"));
             }
         }
     }
-    named
+    if !idle.is_empty() {
+        let _ = writeln!(readable, "Without code of the application's: {}", idle.join(", "));
+    }
+    readable
+}
+
+/// `  File "/…/threading.py", line 992 in run`
+fn is_machinery(frame: &str, machinery: &[String]) -> bool {
+    let file = frame.split('"').nth(1).unwrap_or_default();
+    machinery.iter().any(|known| {
+        // A folder stands for the files directly in it.
+        file.strip_prefix(known.as_str())
+            .is_some_and(|rest| rest.is_empty() || (known.ends_with('/') && !rest.contains('/')))
+    })
 }
 
 /// `31.2 s`.

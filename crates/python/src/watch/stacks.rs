@@ -28,6 +28,7 @@ static SHARED: Mutex<Weak<Stacks>> = Mutex::new(Weak::new());
 pub struct Stacks {
     signal: i32,
     file: Mutex<File>,
+    machinery: Vec<String>,
 }
 
 impl Stacks {
@@ -61,7 +62,13 @@ impl Stacks {
         keywords.set_item("file", file.as_raw_fd())?;
         keywords.set_item("all_threads", true)?;
         py.import("faulthandler")?.call_method("register", (signal,), Some(&keywords))?;
-        Ok(Some(Self { signal, file: Mutex::new(file) }))
+        let machinery = py.import("yett.watch")?.getattr("MACHINERY")?.extract()?;
+        Ok(Some(Self { signal, file: Mutex::new(file), machinery }))
+    }
+
+    /// Files, and folders that end with a slash, whose frames are not the application's.
+    pub fn machinery(&self) -> &[String] {
+        &self.machinery
     }
 
     /// The stacks of all threads now, as faulthandler writes them. By a thread that does not block the signal.
@@ -85,7 +92,9 @@ impl Stacks {
         let _shared = SHARED.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if let Some(stacks) = Arc::into_inner(self) {
             // Failure: it was taken away before.
-            let _ = py.import("faulthandler").and_then(|module| module.call_method1("unregister", (stacks.signal,)));
+            let _ = py
+                .import("faulthandler")
+                .and_then(|module| module.call_method1("unregister", (stacks.signal,)));
         }
     }
 }

@@ -29,8 +29,7 @@ impl Stop {
     /// Waits for the time of the next look. True: there is none.
     fn wait(&self) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited =
-            self.told.wait_timeout_while(asked, Duration::from_millis(LOOK_EVERY), |asked| !*asked);
+        let waited = self.told.wait_timeout_while(asked, Duration::from_millis(LOOK_EVERY), |asked| !*asked);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -104,7 +103,9 @@ impl Watcher {
             self.lock_free_since = now;
         }
         self.look_at_beat(now, awake_since, lock_since.is_some());
-        let overdue = Arc::clone(&self.subject).look_at_requests(now, awake_since < now);
+        // Whose time was up while the lock was held gets it first; and that it is held has been told.
+        let is_awake = awake_since < now && !(lock_since.is_some() && self.limits.gil.is_some());
+        let overdue = Arc::clone(&self.subject).look_at_requests(now, is_awake);
         if overdue.stuck > 0 {
             self.tell(Stuck::Requests(overdue.stuck), 0);
         }
@@ -182,8 +183,7 @@ impl Watcher {
     /// Tells the other workers that this one takes no connections for now, or does again.
     fn stand_still(&self, stands: bool) {
         if let Some(place) = &self.place {
-            let (from, to) =
-                if stands { (State::Ready, State::Stuck) } else { (State::Stuck, State::Ready) };
+            let (from, to) = if stands { (State::Ready, State::Stuck) } else { (State::Stuck, State::Ready) };
             place.slot.slot().change_state(from, to);
         }
     }

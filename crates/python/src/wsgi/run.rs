@@ -133,8 +133,7 @@ impl Gateway {
         }
         let post = inner.with_worker(|worker| Arc::clone(&worker.post))?;
         post.begin();
-        let answered =
-            ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)));
+        let answered = ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)));
         inner.timed_out.set(post.end(py));
         let answered = answered?;
         if let Err(error) = answered {
