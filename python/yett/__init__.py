@@ -6,14 +6,14 @@ On the command line: ``yett app:app``. From Python: ``yett.run("app:app", bind="
 
 from typing import TYPE_CHECKING, Any
 
-from ._core import ClientDisconnected, __version__
+from ._core import ClientDisconnected, RequestTimeout, __version__
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from ._arguments import Arguments
 
-__all__ = ["ClientDisconnected", "__version__", "run"]
+__all__ = ["ClientDisconnected", "RequestTimeout", "__version__", "run"]
 
 
 def run(app: Any, **settings: "Unpack[Arguments]") -> None:

@@ -54,9 +54,10 @@ async def serve_until(
             )
             server.start()
             try:
-                started()
-                await orders.first()
-                await _finish(server, orders, settings)
+                with server.watch():
+                    started()
+                    await orders.first()
+                    await _finish(server, orders, settings)
             finally:
                 server.close()
     finally:

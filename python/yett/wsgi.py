@@ -53,13 +53,14 @@ def serve(
                 raise ThreadsError(number, settings.threads, error) from None
             threads.append(thread)
         server.start()
-        try:
-            started()
-            orders = Orders(source)
-            orders.wait()
-            _finish(server, orders, settings)
-        finally:
-            server.drain()
+        with server.watch():
+            try:
+                started()
+                orders = Orders(source)
+                orders.wait()
+                _finish(server, orders, settings)
+            finally:
+                server.drain()
     finally:
         server.stop()
         if busy := join_all(threads, LAST_WORDS_SECONDS):

@@ -18,7 +18,7 @@ pub fn directory() -> &'static Path {
 ///
 /// # Errors
 /// [`directory`] does not exist, is not writable, or is full; or this process has no descriptor left.
-pub(crate) fn temporary_file() -> io::Result<File> {
+pub fn temporary_file() -> io::Result<File> {
     tempfile::tempfile_in(directory())
 }
 

@@ -13,6 +13,7 @@
 //! | What is systemd told? | `systemd` |
 //! | How does `yett dev` learn that files have changed? | `watcher` |
 //! | Which connections are left to other workers? | `sharing` (whose each is: `yett-supervisor`) |
+//! | What if something does not go on? | `watch` |
 //! | Where do messages go? | `log` (the crate `yett-logs` writes them), `requests` (what is known of each) |
 //! | What is kept of header blocks that come again, and of their names? | `block_cache`, `common_names` |
 //! | What of the C API is used by hand? | `ffi` |
@@ -35,9 +36,10 @@ mod slot;
 mod supervisor;
 mod systemd;
 mod watcher;
+mod watch;
 mod wsgi;
 
-use pyo3::exceptions::PyConnectionError;
+use pyo3::exceptions::{PyBaseException, PyConnectionError};
 use pyo3::prelude::*;
 
 pyo3::create_exception!(
@@ -47,13 +49,24 @@ pyo3::create_exception!(
     "Raised by send() of ASGI, and by write() and wsgi.input of WSGI, when the client has gone: an OSError."
 );
 
+pyo3::create_exception!(
+    yett,
+    RequestTimeout,
+    PyBaseException,
+    "Raised in a thread whose WSGI request has taken longer than it may (request_timeout, request_total_timeout, or \
+     beat_timeout when all threads are stuck): no Exception, so that no handler for errors holds it up, as none does \
+     for asyncio.CancelledError."
+);
+
 // Whoever runs a build without the GIL gets it back: `ThreadBound` relies on it.
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("RequestTimeout", module.py().get_type::<RequestTimeout>())?;
     module.add("ClientDisconnected", module.py().get_type::<ClientDisconnected>())?;
     module.add_class::<asgi::Server>()?;
     module.add_class::<asgi::Pending>()?;
+    module.add_class::<watch::Watch>()?;
     module.add_class::<wsgi::ErrorStream>()?;
     module.add_class::<wsgi::WsgiServer>()?;
     module.add_class::<listeners::Listener>()?;

@@ -17,6 +17,10 @@ const REQUEST_ID: &str = "yett.request_id";
 /// Why a request was not finished.
 pub const SERVER_STOPS: &str = "The server stops.";
 
+/// What becomes of a request that the server ends because it takes too long.
+pub const TIMED_OUT: (Outcome, u16, &str) =
+    (Outcome::TimedOut, 504, "The application did not answer in time.");
+
 /// Who is at the other end, for a record.
 pub fn client(peer: Peer) -> Client {
     match peer {

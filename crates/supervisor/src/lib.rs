@@ -5,6 +5,7 @@
 //! |---|---|
 //! | What is to be done next? | [`state`]: a machine without processes, clock or signals |
 //! | How is it waited for, and done? | [`process`] |
+//! | When is something stuck, and what is due then? | [`stuck`] |
 //! | What do supervisor and workers see of each other, without a message? | [`scoreboard`] |
 //! | How many CPUs may be used? | [`cpus`] |
 //! | Was a process killed for want of memory? What limits are there? | [`cgroup`] |
@@ -18,3 +19,4 @@ pub mod process;
 pub mod scoreboard;
 pub mod state;
 pub mod systemd;
+pub mod stuck;

@@ -84,6 +84,13 @@ impl Connection {
         self.finish_exchange();
     }
 
+    /// The application's response has not begun in time: 504.
+    pub fn respond_timeout(&mut self, stamp: &Stamp<'_>) {
+        let h1 = &mut self.h1;
+        self.own_body = self.output.append(|out| own_body(out, |out| h1.send_timeout(stamp, out)));
+        self.finish_exchange();
+    }
+
     fn finish_exchange(&mut self) {
         self.forget_body();
         self.took = true;

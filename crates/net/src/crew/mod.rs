@@ -311,6 +311,12 @@ impl Crew {
         }
     }
 
+    /// Whether there is something to do that nobody has taken: events, or what [`Crew::again`] was told.
+    #[must_use]
+    pub fn has_waiting_events(&self) -> bool {
+        self.events_wait()
+    }
+
     fn events_wait(&self) -> bool {
         !self.batch.is_empty() || self.has_again.load(Ordering::Relaxed) || self.reactor.has_events()
     }

@@ -241,9 +241,19 @@ impl Connection {
     /// Writes a whole 500: the application failed before its response started. The connection lives on if the request
     /// was read whole.
     pub fn send_failure(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) {
+        self.send_own(500, "The application failed.", stamp, out);
+    }
+
+    /// Writes a whole 504: the application's response has not started in the time that the operator gives it (RFC 9110
+    /// §15.6.5, to which the application is what stands behind the gateway). Otherwise as [`Connection::send_failure`].
+    pub fn send_timeout(&mut self, stamp: &Stamp<'_>, out: &mut Vec<u8>) {
+        self.send_own(504, "The application did not answer in time.", stamp, out);
+    }
+
+    fn send_own(&mut self, status: u16, text: &str, stamp: &Stamp<'_>, out: &mut Vec<u8>) {
         if self.may_respond() {
             self.closing |= !self.request_complete();
-            self.push_plain(500, "The application failed.", stamp, out);
+            self.push_plain(status, text, stamp, out);
         }
     }
 

@@ -23,6 +23,7 @@ use yett_proto::response::ResponseHead;
 use super::access::log_undelivered;
 use super::awaitable::Pending;
 use super::exchange::{Exchange, Inner};
+use super::overdue::Beats;
 use super::scope::{Addresses, Scopes};
 use super::task::Tasks;
 use crate::ffi::Ready;
@@ -86,6 +87,7 @@ pub struct Driver {
     pub draining: Cell<bool>,
     /// Responses say that their connection ends.
     pub closing: Cell<bool>,
+    pub beats: Beats,
     /// Called once when nothing runs and no response is on its way any more.
     pub drained_callback: RefCell<Option<Py<PyAny>>>,
     /// Called once when no connection is open any more.
@@ -100,6 +102,7 @@ pub struct Parts {
     pub tasks: Tasks,
     pub listeners: Vec<Listener>,
     pub options: Options,
+    pub beats: Beats,
 }
 
 impl Driver {
@@ -136,6 +139,7 @@ impl Driver {
             running: RefCell::default(),
             draining: Cell::new(false),
             closing: Cell::new(false),
+            beats: parts.beats,
             drained_callback: RefCell::default(),
             emptied_callback: RefCell::default(),
         })

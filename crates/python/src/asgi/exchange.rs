@@ -9,9 +9,10 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use yett_logs::{Record, RequestId};
-use yett_net::Token;
+use yett_net::{Token, clock};
 use yett_proto::headers::FieldBlock;
 use yett_proto::response::ResponseHead;
+use yett_supervisor::stuck::Suspect;
 
 use super::awaitable::Pending;
 use super::driver::Driver;
@@ -65,6 +66,14 @@ pub struct Inner {
     pub running: Cell<Option<usize>>,
     /// The server has cancelled the task.
     pub cancelled: Cell<bool>,
+    /// When it began.
+    pub began: clock::Millis,
+    /// What is remembered of how late it is.
+    pub suspect: Cell<Suspect>,
+    /// The server has cancelled the task because it took too long.
+    pub timed_out: Cell<bool>,
+    /// And it goes on all the same: nobody waits for it.
+    pub abandoned: Cell<bool>,
     /// What the application was given; for messages of ours about it, until the task ends.
     pub scope: RefCell<Option<Py<PyDict>>>,
     /// For the access log: method and target are kept only if somebody will read them.
@@ -103,6 +112,10 @@ impl Inner {
             task: RefCell::new(None),
             running: Cell::new(None),
             cancelled: Cell::new(false),
+            began: clock::now(),
+            suspect: Cell::default(),
+            timed_out: Cell::new(false),
+            abandoned: Cell::new(false),
             scope: RefCell::new(None),
             record: RefCell::new(None),
             request_id,

@@ -233,6 +233,7 @@ impl Driver {
                 self.with_record(inner, |record, _| record.conclude(Outcome::ClientGone, 500, ""));
                 return self.give_up(py, inner);
             }
+            _ if inner.timed_out.get() => return self.give_up(py, inner),
             Response::NotStarted => "the application returned without sending a response",
             Response::Started => "the application returned after http.response.start, without a body",
             Response::Streaming => "the application returned before the end of the body (more_body was True)",
@@ -247,6 +248,9 @@ impl Driver {
             log::about(LogLevel::Debug, self.describe(py, inner), "the client has disconnected");
             return Ok(());
         }
+        if inner.timed_out.get() && error.is_instance_of::<CancelledError>(py) {
+            return self.give_up(py, inner);
+        }
         if inner.cancelled.get() && error.is_instance_of::<CancelledError>(py) {
             self.with_record(inner, |record, _| {
                 record.conclude(Outcome::Failed, 500, requests::SERVER_STOPS);
@@ -257,8 +261,9 @@ impl Driver {
         self.give_up(py, inner)
     }
 
-    /// The application has left its response unfinished: 500 if nothing is out, otherwise the connection is cut.
-    fn give_up(self: &Rc<Self>, py: Python<'_>, inner: &Inner) -> PyResult<()> {
+    /// The application has left its response unfinished: 500, or 504 if it was ended for taking too long; if something is
+    /// out already, the connection is cut.
+    pub fn give_up(self: &Rc<Self>, py: Python<'_>, inner: &Inner) -> PyResult<()> {
         if inner.response.get() == Response::Complete {
             return Ok(());
         }
@@ -266,13 +271,17 @@ impl Driver {
         let date = self.date.text();
         let stamp = self.options.stamp(&date, &inner.request_id);
         self.with_connection(inner, |connection| {
-            if unsent {
+            if unsent && inner.timed_out.get() {
+                connection.respond_timeout(&stamp);
+            } else if unsent {
                 connection.respond_failure(&stamp);
             } else {
                 connection.abort();
             }
         });
-        self.with_record(inner, |record, _| record.conclude(Outcome::Failed, 500, ""));
+        let (outcome, status, reason) =
+            if inner.timed_out.get() { requests::TIMED_OUT } else { (Outcome::Failed, 500, "") };
+        self.with_record(inner, |record, _| record.conclude(outcome, status, reason));
         inner.response.set(Response::Complete);
         self.after_response(py, inner)
     }
@@ -332,10 +341,17 @@ impl Driver {
         }
     }
 
+    /// Whether tasks run whose end is to be waited for.
+    fn is_awaited(&self) -> bool {
+        let awaited =
+            |exchange: &Py<Exchange>| exchange.get().inner().is_ok_and(|inner| !inner.abandoned.get());
+        self.running.borrow().iter().any(|(_, exchange)| awaited(exchange))
+    }
+
     /// Tells whoever drains when nothing is left.
     pub fn check_drained(&self, py: Python<'_>) -> PyResult<()> {
         if self.drained_callback.borrow().is_none()
-            || !self.running.borrow().is_empty()
+            || self.is_awaited()
             || self.slots.borrow().iter().any(|slot| slot.connection.is_busy())
         {
             return Ok(());

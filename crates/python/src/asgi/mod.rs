@@ -11,6 +11,7 @@
 //! | How is a message of the application read and checked? | `message` |
 //! | What is awaited? | `awaitable` |
 //! | How is the application's task started? | `task` |
+//! | How does the loop show that it comes round, and when is a request ended? | `overdue` |
 //! | When is a line of the access log written? | `access` |
 
 mod accept;
@@ -20,6 +21,7 @@ mod driver;
 mod exchange;
 mod lifecycle;
 mod message;
+mod overdue;
 mod receive;
 mod scope;
 mod send;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::driver::{Driver, Parts};
+use super::overdue::Beats;
 use super::scope::Scopes;
 use super::task::Tasks;
 use crate::ffi::ThreadBound;
@@ -15,6 +16,7 @@ use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
 use crate::slot::Slot;
+use crate::watch::{Limits, Place, Watch};
 
 /// Serves one ASGI application from inside one event loop. To be made and used on the loop's thread.
 #[pyclass(frozen, module = "yett._core")]
@@ -40,7 +42,9 @@ impl Server {
         slot: Option<&Slot>,
     ) -> PyResult<Self> {
         let settings = &settings.values;
-        let options = Options::new(settings, slot.map(Slot::own))?;
+        let limits = Limits::new(settings);
+        let place = Place::find(limits, slot);
+        let options = Options::new(settings, place.as_ref().map(Place::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
         let driver = Driver::new(
@@ -52,6 +56,7 @@ impl Server {
                 scopes: Scopes::new(py, settings, state)?,
                 listeners,
                 options,
+                beats: Beats::new(limits, place),
             },
         )?;
         Ok(Self { driver: ThreadBound::new(Rc::new(driver)) })
@@ -78,6 +83,17 @@ impl Server {
     /// Does what was left over. The loop calls it when the last tick has asked for it.
     fn tick_again(&self, py: Python<'_>) -> PyResult<()> {
         self.driver.get_or_raise()?.tick_again(py)
+    }
+
+    /// Watches the loop and the requests until the object that is returned ends, as a context manager.
+    fn watch(this: &Bound<'_, Self>) -> PyResult<Watch> {
+        let beat = this.getattr(intern!(this.py(), "beat"))?;
+        this.get().driver.get_or_raise()?.watch(this.py(), beat.unbind())
+    }
+
+    /// The loop comes round. It calls this once a second.
+    fn beat(&self, py: Python<'_>) -> PyResult<()> {
+        self.driver.get_or_raise()?.beat(py)
     }
 
     /// Takes no more connections and closes idle ones; calls `callback` when all requests have been answered.
@@ -113,7 +129,7 @@ impl Server {
     /// Ends: every connection is dropped, the loop no longer watches, socket files are removed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driver = self.driver.get_or_raise()?;
-        let closed = driver.close_all(py);
+        let closed = driver.close_all(py).and(driver.stop_beating(py));
         driver.close_listeners();
         let fd = driver.reactor.fd().as_raw_fd();
         driver.event_loop.bind(py).call_method1(intern!(py, "remove_reader"), (fd,))?;

@@ -25,6 +25,11 @@ impl Disposition {
         }
     }
 
+    /// Whether nobody has chosen it: what the system does by itself.
+    pub fn is_default(&self) -> bool {
+        self.0.sa_sigaction == libc::SIG_DFL
+    }
+
     /// Has it done at `signal`, of which it was read.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! The C API where pyo3 has no safe way, or none that is fast enough. The only folder of this crate with `unsafe`.
 //!
 //! `ready` holds the awaitable that is finished already, `fastcall` functions with several parameters, `text` native
-//! strings, `disposition` what is done at signals.
+//! strings, `disposition` what is done at signals, `threads` what one thread does to another.
 
 mod disposition;
 mod fastcall;
 mod ready;
 mod text;
+mod threads;
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_int};
@@ -23,6 +24,7 @@ pub(crate) use fastcall::builtin_fast;
 pub use fastcall::call_fast;
 pub use ready::{Ready, throw};
 pub use text::{from_latin1, latin1};
+pub use threads::{raise_in_thread, raise_signal, spare_signals, thread_ident};
 
 // ---- values that live on one thread ----
 

@@ -15,6 +15,7 @@ use yett_net::{Address, Connection, Token, clock};
 
 use super::client::Client;
 use super::forked;
+use super::posts::Posts;
 use crate::options::Options;
 use crate::proxies::Forwarding;
 use crate::sharing::Woken;
@@ -33,6 +34,7 @@ pub struct Engine {
     pub crew: Crew,
     pub clients: Shared<Client>,
     pub options: Options,
+    pub posts: Posts,
     /// The process in which it was made.
     pub made_in: usize,
     /// Where the listeners listen.
@@ -55,7 +57,7 @@ pub struct Engine {
 impl Engine {
     /// # Errors
     /// The reactor cannot be made (a system limit).
-    pub fn new(listeners: Vec<yett_net::Listener>, options: Options) -> std::io::Result<Self> {
+    pub fn new(listeners: Vec<yett_net::Listener>, options: Options, posts: Posts) -> std::io::Result<Self> {
         // Looks into the environment, which the application's threads may change later.
         let _ = yett_net::spool::directory();
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
@@ -67,6 +69,7 @@ impl Engine {
             crew: Crew::new()?,
             clients: Shared::default(),
             options,
+            posts,
             made_in: forked::generation(),
             addresses,
             waiting_in_memory: AtomicU64::new(0),

@@ -45,6 +45,8 @@ pub struct Exchange {
 pub struct Inner {
     worker: RefCell<Option<Box<Worker>>>,
     pub response: Cell<Response>,
+    /// The server has called the thread back from it, because it took too long.
+    pub timed_out: Cell<bool>,
     /// The client has gone: nothing that is sent arrives.
     pub gone: Cell<bool>,
     /// Body bytes that were read but not asked for yet (without request buffering).
@@ -110,6 +112,7 @@ impl Default for Exchange {
             inner: ThreadBound::new(Inner {
                 worker: RefCell::default(),
                 response: Cell::new(Response::Complete),
+                timed_out: Cell::new(false),
                 gone: Cell::new(false),
                 unread: RefCell::default(),
                 write: RefCell::default(),
@@ -133,6 +136,7 @@ impl Inner {
     pub fn begin(&self, worker: Box<Worker>) {
         self.worker.replace(Some(worker));
         self.response.set(Response::NotStarted);
+        self.timed_out.set(false);
         self.gone.set(false);
         self.unread.borrow_mut().clear();
     }
@@ -218,6 +222,7 @@ impl Inner {
             let Some(client) = &mut worker.client else { return false };
             if begins {
                 worker.engine.may_be_last(&mut client.connection);
+                worker.post.started();
                 let date = worker.date.text();
                 let stamp = options.stamp(&date, &client.request_id);
                 client.connection.respond_head(&worker.head, complete, &stamp);

@@ -10,6 +10,7 @@
 //! | What happens in `start_response()`, `write()`, …? | `exchange` (and `lent`: who keeps these objects) |
 //! | How is the application called, and its result sent? | `run` |
 //! | How is a response put on the wire, and who waits for a slow client? | `respond` |
+//! | What is each thread at, and how is it called back? | `posts` |
 //! | What if the application forks? | `forked` |
 //! | What are `wsgi.input` and `wsgi.errors`? | `input`, `errors` |
 
@@ -21,6 +22,7 @@ mod exchange;
 mod forked;
 mod input;
 mod lent;
+mod posts;
 mod respond;
 mod run;
 mod server;

@@ -79,7 +79,7 @@ impl Worker {
                 }
             }
             let patience = self.engine.options.timeouts.write;
-            match connection.wait_for_client(Wait::Writable, patience) {
+            match self.post.waiting(|| connection.wait_for_client(Wait::Writable, patience)) {
                 Ok(true) => {}
                 Ok(false) if connection.client_takes() => {}
                 Ok(false) | Err(_) => {
@@ -122,7 +122,8 @@ impl Worker {
                 }
                 Step::Close => return Read::Gone,
                 Step::Wait => {
-                    match connection.wait_for_client(Wait::Readable, self.engine.options.timeouts.body) {
+                    let patience = self.engine.options.timeouts.body;
+                    match self.post.waiting(|| connection.wait_for_client(Wait::Readable, patience)) {
                         Ok(true) => {}
                         Ok(false) => {
                             let error = connection.time_out_body(&stamp);

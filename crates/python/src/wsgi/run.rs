@@ -1,5 +1,7 @@
 //! How the application is called, and its result sent (PEP 3333).
 
+use std::sync::Arc;
+
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,7 +22,7 @@ use super::input::Inputs;
 use super::lent::{Lent, Shelf};
 use super::respond::Delivery;
 use super::worker::Worker;
-use crate::{ClientDisconnected, ffi, log, requests};
+use crate::{ClientDisconnected, RequestTimeout, ffi, log, requests};
 
 /// The application, and what is needed to call it. One for each thread.
 pub struct Gateway {
@@ -129,8 +131,11 @@ impl Gateway {
         if self.logs_times {
             with_record(inner, |record, _| record.is_called());
         }
-        let answered =
-            ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)))?;
+        let post = inner.with_worker(|worker| Arc::clone(&worker.post))?;
+        post.begin();
+        let answered = ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)));
+        inner.timed_out.set(post.end(py));
+        let answered = answered?;
         if let Err(error) = answered {
             self.fail(py, inner, Some(&environ), "the application failed", &error);
         }
@@ -228,7 +233,10 @@ impl Gateway {
     ) {
         forked::end_stray_child(self.made_in);
         let about = || environ.map(|environ| describe(inner, environ));
-        if inner.gone.get() && error.is_instance_of::<ClientDisconnected>(py) {
+        let timed_out = inner.timed_out.get();
+        if timed_out && error.is_instance_of::<RequestTimeout>(py) {
+            log::exception(py, about(), "ended, for it took longer than it may", error);
+        } else if inner.gone.get() && error.is_instance_of::<ClientDisconnected>(py) {
             log::debug("the application has stopped: its client has gone");
         } else if error.is_instance_of::<PyException>(py) {
             log::exception(py, about(), what, error);
@@ -244,9 +252,14 @@ impl Gateway {
             let Some(client) = &mut worker.client else { return };
             let stamp = worker.engine.options.stamp(&date, &client.request_id);
             if let Some(record) = client.record.as_mut().filter(|_| !inner.gone.get()) {
-                record.conclude(Outcome::Failed, 500, "");
+                let (outcome, status, reason) =
+                    if timed_out { requests::TIMED_OUT } else { (Outcome::Failed, 500, "") };
+                record.conclude(outcome, status, reason);
             }
             match response {
+                Response::NotStarted | Response::Started if timed_out => {
+                    client.connection.respond_timeout(&stamp);
+                }
                 Response::NotStarted | Response::Started => {
                     worker.engine.may_be_last(&mut client.connection);
                     client.connection.respond_failure(&stamp);

@@ -7,12 +7,14 @@ use pyo3::prelude::*;
 use yett_net::clock;
 
 use super::engine::{Engine, SharedEngine};
+use super::posts::Posts;
 use super::run::Gateway;
 use super::worker::Worker;
 use crate::listeners::Listener;
 use crate::options::Options;
 use crate::settings::Settings;
 use crate::slot::Slot;
+use crate::watch::{Limits, Place, Watch};
 
 /// Serves one WSGI application from several threads, each of which calls `serve()`.
 #[pyclass(frozen, module = "yett._core")]
@@ -36,10 +38,12 @@ impl WsgiServer {
         context: Py<PyAny>,
         slot: Option<&Slot>,
     ) -> PyResult<Self> {
-        let options = Options::new(&settings.get().values, slot.map(Slot::own))?;
+        let limits = Limits::new(&settings.get().values);
+        let place = Place::find(limits, slot);
+        let options = Options::new(&settings.get().values, place.as_ref().map(Place::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
-        let engine = Arc::new(Engine::new(listeners, options)?);
+        let engine = Arc::new(Engine::new(listeners, options, Posts::new(limits, place))?);
         Ok(Self { engine, application, context, settings })
     }
 
@@ -57,8 +61,8 @@ impl WsgiServer {
             &self.settings.get().values,
             &self.engine,
         )?;
-        let thread = py.import("threading")?.call_method0("get_ident")?.extract()?;
-        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine), thread));
+        let post = self.engine.posts.enlist(py);
+        let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine), Arc::clone(&post)));
         let mut worker = new_worker();
         loop {
             let (request, ready) = py.detach(|| {
@@ -69,6 +73,7 @@ impl WsgiServer {
             });
             let Some(request) = request else {
                 gateway.shelf.clear();
+                self.engine.posts.leave(&post);
                 return Ok(());
             };
             let entered = ready.map(|ready| (ready, clock::now_micros()));
@@ -89,6 +94,13 @@ impl WsgiServer {
     /// Takes no more connections: other processes do. Those that are open may bring one more request.
     fn leave(&self, py: Python<'_>) {
         py.detach(|| self.engine.leave());
+    }
+
+    /// Watches the threads and the requests until the object that is returned ends, as a context manager.
+    fn watch(&self, py: Python<'_>) -> PyResult<Watch> {
+        let subject = SharedEngine::clone(&self.engine);
+        let Posts { limits, place, .. } = &self.engine.posts;
+        Watch::start(py, subject, *limits, place.clone())
     }
 
     /// Takes no more connections and closes idle ones.

@@ -3,6 +3,8 @@
 //!
 //! While a request runs, the worker is lent to its exchange (`exchange`), through which the application writes.
 
+use std::sync::Arc;
+
 use yett_logs::{Interface, Outcome, RequestId};
 use yett_net::acceptor::FIRST_LISTENER;
 use yett_net::buffer::Flush;
@@ -18,11 +20,14 @@ use yett_proto::response::ResponseHead;
 use super::client::{Body, Client, Collecting, Request};
 use super::engine::SharedEngine;
 use crate::slot::Counted;
+use super::posts::Post;
 use crate::{log, requests};
 
 /// One thread's things.
 pub struct Worker {
     pub engine: SharedEngine,
+    /// Where others see what the thread is at.
+    pub post: Arc<Post>,
     pub member: Member,
     /// Whose turn it is.
     pub client: Option<Box<Client>>,
@@ -34,17 +39,15 @@ pub struct Worker {
     pub spare_head: ResponseHead,
     /// A temporary file for the response could not be written: told once for each.
     pub spool_failed: bool,
-    /// The thread, as Python's `threading` calls it.
-    thread: u64,
     /// How the worker process's slot knows the request that is with the application.
     pub counted: Counted,
 }
 
 impl Worker {
-    /// `thread`: see there.
-    pub fn new(engine: SharedEngine, thread: u64) -> Self {
+    pub fn new(engine: SharedEngine, post: Arc<Post>) -> Self {
         Self {
             engine,
+            post,
             member: Member::default(),
             client: None,
             inbox: Inbox::default(),
@@ -52,7 +55,6 @@ impl Worker {
             head: ResponseHead::default(),
             spare_head: ResponseHead::default(),
             spool_failed: false,
-            thread,
             counted: Counted::Not,
         }
     }
@@ -146,7 +148,7 @@ impl Worker {
         if options.slot.is_some() {
             let peer = client.forwarding.client(client.connection.peer());
             let (head, record) = (self.head_of(request), client.record.as_deref());
-            self.counted = options.count(&head, peer, &client.request_id, record, self.thread);
+            self.counted = options.count(&head, peer, &client.request_id, record, self.post.ident());
         }
     }
 

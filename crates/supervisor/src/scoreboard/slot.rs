@@ -207,6 +207,12 @@ impl Slot {
         self.rare.state.store(state.as_number(), Ordering::Release);
     }
 
+    /// Changes `from` into `to`; false if its worker is in another state (by then).
+    pub fn change_state(&self, from: State, to: State) -> bool {
+        let (from, to) = (from.as_number(), to.as_number());
+        self.rare.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     /// Whether the worker may be given connections: it is there, and nothing is wrong with it.
     #[must_use]
     pub fn serves(&self) -> bool {

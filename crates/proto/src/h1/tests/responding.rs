@@ -412,6 +412,17 @@ fn a_failure_is_a_500_and_the_connection_lives_on_if_it_can() {
 }
 
 #[test]
+fn an_answer_that_is_too_late_is_a_504() {
+    let mut connection = taken(&request("GET / HTTP/1.1", ""));
+    let mut out = Vec::new();
+    connection.send_timeout(&STAMP, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.starts_with("HTTP/1.1 504 Gateway Timeout\r\n") && !text.contains("connection"), "{text}");
+    assert!(text.ends_with("\r\n\r\nThe application did not answer in time.\n"), "{text}");
+    assert_eq!(connection.finish_exchange(), Next::KeepAlive);
+}
+
+#[test]
 fn a_failure_of_head_has_no_body() {
     let mut out = Vec::new();
     taken(&request("HEAD / HTTP/1.1", "")).send_failure(&STAMP, &mut out);

@@ -1,0 +1,223 @@
+//! Once a second the event loop beats: it tells that it comes round, and looks for requests that take too long.
+//!
+//! The beat comes by `loop.call_later`, which every loop has, and which has its turn also when the application leaves
+//! the loop little time: what is due goes before what is ready next. It is the loop itself that ends requests, so that
+//! nothing of theirs is touched by another thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use yett_net::clock;
+use yett_supervisor::scoreboard::Why;
+use yett_supervisor::stuck::{Due, LOOK_EVERY, Looks, Millis};
+
+use super::driver::Driver;
+use super::exchange::{Exchange, Response};
+use crate::log;
+use crate::watch::{self, Job, Limits, Overdue, Place, Stuck, Subject, Watch};
+
+/// Seconds between two beats, as `call_later` wants them.
+const BEAT_SECONDS: f64 = LOOK_EVERY as f64 / 1000.0;
+
+/// When the loop last beat; what the watch sees of it.
+pub struct Pulse {
+    /// 0: it does not beat, which is no fault.
+    last: AtomicU64,
+    place: Option<Place>,
+}
+
+/// What the driver needs to beat.
+pub struct Beats {
+    pulse: Arc<Pulse>,
+    limits: Limits,
+    looks: Cell<Looks>,
+    /// The bound method `beat`, while the loop is to call it.
+    callback: RefCell<Option<Py<PyAny>>>,
+    /// What `call_later` has given for the next one.
+    next: RefCell<Option<Py<PyAny>>>,
+    told_alone: Cell<bool>,
+}
+
+impl Beats {
+    pub fn new(limits: Limits, place: Option<Place>) -> Self {
+        Self {
+            pulse: Arc::new(Pulse { last: AtomicU64::new(0), place }),
+            limits,
+            looks: Cell::default(),
+            callback: RefCell::default(),
+            next: RefCell::default(),
+            told_alone: Cell::new(false),
+        }
+    }
+}
+
+impl Driver {
+    /// Begins to watch the loop. `callback`: has [`Driver::beat`] called.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn watch(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<Watch> {
+        let Beats { limits, pulse, .. } = &self.beats;
+        if limits.beat.is_some() || limits.concern_requests() {
+            self.beats.callback.replace(Some(callback));
+            pulse.last.store(clock::now(), Ordering::Relaxed);
+            self.beat_later(py)?;
+        }
+        Watch::start(py, Arc::clone(pulse) as Arc<dyn Subject>, *limits, pulse.place.clone())
+    }
+
+    /// No more beats.
+    pub fn stop_beating(&self, py: Python<'_>) -> PyResult<()> {
+        self.beats.pulse.last.store(0, Ordering::Relaxed);
+        self.beats.callback.take();
+        match self.beats.next.take() {
+            Some(next) => next.call_method0(py, intern!(py, "cancel")).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn beat_later(&self, py: Python<'_>) -> PyResult<()> {
+        let callback = self.beats.callback.borrow().as_ref().map(|callback| callback.clone_ref(py));
+        let Some(callback) = callback else { return Ok(()) };
+        let arguments = (BEAT_SECONDS, callback);
+        let next = self.event_loop.bind(py).call_method1(intern!(py, "call_later"), arguments)?;
+        self.beats.next.replace(Some(next.unbind()));
+        Ok(())
+    }
+
+    /// The loop comes round. Called by itself, once a second.
+    ///
+    /// # Errors
+    /// The loop takes no more calls.
+    pub fn beat(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        let now = clock::now();
+        self.beats.pulse.last.store(now, Ordering::Relaxed);
+        self.beat_later(py)?;
+        let mut looks = self.beats.looks.get();
+        let awake_since = looks.begin(now);
+        self.beats.looks.set(looks);
+        // When the loop stood still, those who wait have not had their turn yet.
+        if awake_since < now && self.beats.limits.concern_requests() {
+            self.end_overdue(py, now)?;
+        }
+        Ok(())
+    }
+
+    fn end_overdue(self: &Rc<Self>, py: Python<'_>, now: Millis) -> PyResult<()> {
+        let (mut stuck, mut hopeless) = (Vec::new(), Vec::new());
+        for (_, exchange) in &*self.running.borrow() {
+            let inner = exchange.get().inner()?;
+            let response = inner.response.get();
+            let started = !matches!(response, Response::NotStarted | Response::Started);
+            // What a task does behind its response is nobody's waiting time.
+            let limit = self.beats.limits.of_request(started).filter(|_| response != Response::Complete);
+            let (patience, setting) = limit.unwrap_or_default();
+            let mut suspect = inner.suspect.get();
+            let due = suspect.look(now, limit.map(|_| inner.began), patience, 0);
+            inner.suspect.set(suspect);
+            match due {
+                Some(Due::Stuck { .. }) => stuck.push((exchange.clone_ref(py), setting)),
+                Some(Due::Hopeless { .. }) => hopeless.push(exchange.clone_ref(py)),
+                Some(Due::GoesOn { .. }) | None => {}
+            }
+        }
+        if !stuck.is_empty() {
+            self.tell_overdue(py, &stuck)?;
+        }
+        for (exchange, setting) in &stuck {
+            self.cancel_overdue(py, exchange, setting)?;
+        }
+        for exchange in &hopeless {
+            self.abandon(py, exchange)?;
+        }
+        if !hopeless.is_empty() {
+            let mut told_alone = self.beats.told_alone.get();
+            let what = "a request that took too long was cancelled, and its task does not end";
+            watch::give_up(self.beats.pulse.place.as_ref(), &mut told_alone, Why::StuckRequest, what);
+            self.beats.told_alone.set(told_alone);
+        }
+        Ok(())
+    }
+
+    /// The evidence, as one message.
+    fn tell_overdue(&self, py: Python<'_>, stuck: &[(Py<Exchange>, &'static str)]) -> PyResult<()> {
+        let place = self.beats.pulse.place.as_ref();
+        let mut text = watch::head(Stuck::Requests(stuck.len()), 0, place);
+        text.push_str(&watch::requests(place));
+        text.push('\n');
+        let tasks = PyList::empty(py);
+        for (exchange, setting) in stuck.iter().take(watch::SHOWN) {
+            let inner = exchange.get().inner()?;
+            let what = format!("{} ({setting})", self.describe(py, inner).describe());
+            if let Some(task) = &*inner.task.borrow() {
+                tasks.append((what, task))?;
+            }
+        }
+        let module = py.import(intern!(py, "yett.watch"))?;
+        text.push_str(&module.call_method1("task_stacks", (tasks,))?.extract::<String>()?);
+        text.push_str(&module.call_method0("thread_stacks")?.extract::<String>()?);
+        log::error(text.trim_end());
+        Ok(())
+    }
+
+    /// Ends the task of a request. Its answer follows when the task has ended.
+    fn cancel_overdue(&self, py: Python<'_>, exchange: &Py<Exchange>, setting: &'static str) -> PyResult<()> {
+        let inner = exchange.get().inner()?;
+        let task = inner.task.borrow().as_ref().map(|task| task.clone_ref(py));
+        if let Some(task) = task {
+            inner.timed_out.set(true);
+            task.call_method1(py, intern!(py, "cancel"), (setting,))?;
+        }
+        Ok(())
+    }
+
+    /// The task of a request goes on although it was cancelled: its client gets an answer all the same.
+    fn abandon(self: &Rc<Self>, py: Python<'_>, exchange: &Py<Exchange>) -> PyResult<()> {
+        let inner = exchange.get().inner()?;
+        let response = inner.response.get();
+        inner.abandoned.set(true);
+        self.give_up(py, inner)?;
+        // To the task it looks as if the client had gone: it can send nothing more.
+        inner.response.set(response);
+        self.check_drained(py)
+    }
+}
+
+impl Subject for Pulse {
+    fn standstill(&self) -> &'static str {
+        "the event loop has not come round"
+    }
+
+    fn late_since(&self, now: Millis) -> Option<Millis> {
+        let last = self.last.load(Ordering::Relaxed);
+        (last != 0 && now.saturating_sub(last) >= 2 * LOOK_EVERY).then_some(last)
+    }
+
+    fn patience(&self, limits: &Limits, now: Millis) -> Option<Millis> {
+        // Requests are ended by the loop. One that keeps it from coming round is stuck as soon as its time is over.
+        let request = limits.request.filter(|limit| {
+            let is_over = |began: u64| now.saturating_sub(began / 1000) >= *limit;
+            self.late_since(now).is_some()
+                && self.place.as_ref().is_some_and(|place| {
+                    let running = place.slot.slot().running();
+                    running.iter().any(|request| request.status.is_none() && is_over(request.began))
+                })
+        });
+        request.into_iter().chain(limits.beat).min()
+    }
+
+    fn relief(self: Arc<Self>) -> Option<Job> {
+        // An exception in the loop's thread would hit whatever happens to run there.
+        None
+    }
+
+    fn look_at_requests(self: Arc<Self>, _now: Millis, _is_awake: bool) -> Overdue {
+        // The loop does that itself.
+        Overdue::default()
+    }
+}
