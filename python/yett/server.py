@@ -4,7 +4,10 @@ import abc
 import contextlib
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from . import _core, function_hooks, importer, interface, process, systemd
@@ -62,10 +65,12 @@ def serve(
         passed = systemd.begin() if own_process else []
         hooks = function_hooks.named(settings, hooks or Hooks())
         with _early_rotation() as asked:
-            if own_process and settings.supervisor:
+            if settings.supervisor and (own_process or settings.workers != 1 or settings.preload):
                 from .supervisor import supervise
 
-                return supervise(app, settings, hooks, reread, asked, passed, files)
+                with _children_end_here(own_process) as ended:
+                    ended.code = supervise(app, settings, hooks, reread, asked, passed, files)
+                    return ended.code
             _serve(app, settings, own_process, hooks, asked, passed)
         return 0
     finally:
@@ -156,6 +161,33 @@ def announce(addresses: list[str]) -> None:
     """Tell people where the server is."""
     for address in addresses:
         _core.write_log("info", f"serving on {address} (stop with Ctrl-C)")
+
+
+@contextlib.contextmanager
+def _children_end_here(own_process: bool) -> Iterator[SimpleNamespace]:
+    """Unless the process is there for serving, a worker must not come back into what its parent does besides.
+
+    It ends with ``code`` of what is yielded.
+    """
+    parent = os.getpid()
+    ended = SimpleNamespace(code=1)
+    try:
+        yield ended
+    except BaseException as error:
+        if own_process or os.getpid() == parent:
+            raise
+        from .command import FAILURES, explain, fail
+
+        if isinstance(error, FAILURES):
+            ended.code = fail(*explain(error))
+        else:
+            traceback.print_exc()
+    finally:
+        if not own_process and os.getpid() != parent:
+            _core.flush_logs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code)
 
 
 @contextlib.contextmanager

@@ -218,3 +218,37 @@ def test_testing_serve_with_an_error_log(tmp_path):
         pass  # the next has its own
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert json.loads(line)["exception_text"] == "as asked"
+
+
+WORKERS = """
+import os, sys, threading, yett
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+
+if __name__ == "__main__":
+    yett.run(app, bind="unix:socket", workers=2)
+    print("after", os.getpid(), flush=True)
+    try:
+        yett.run("nothing:app", bind="unix:socket", workers=2)
+    except SystemExit as error:
+        print("exit", error.code, flush=True)
+"""
+
+
+def test_workers_from_a_script(tmp_path):
+    """They are forked from the script, and do not go on with it."""
+    (tmp_path / "script.py").write_text(WORKERS)
+    with ServerProcess([], tmp_path, module="script") as server:
+        server.wait_for("serving on unix:")
+        with Client(str(tmp_path / "socket")) as client:
+            assert int(client.get().body) in server.workers
+        assert len(server.workers) == 2
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    assert [line for line in server.log.splitlines() if line.startswith(("after", "exit"))] == [
+        f"after {server.process.pid}",
+        "exit 4",
+    ]
+    assert server.log.count("yett: error: no module named 'nothing'") == 1
