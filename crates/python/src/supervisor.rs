@@ -76,7 +76,7 @@ impl Supervisor {
     /// What is to be done next; waits until there is something.
     fn next(&self, py: Python<'_>) -> PyResult<Todo> {
         loop {
-            let task = py.detach(|| self.with(|supervisor| Ok(supervisor.next()?)))?;
+            let task = py.detach(|| self.with(|supervisor| Ok(supervisor.next_task()?)))?;
             let number = |id: usize| i64::try_from(id).unwrap_or(i64::MAX);
             return Ok(match task {
                 Task::Log(level, text) => {

@@ -203,7 +203,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// The system refuses to wait, for want of memory.
-    pub fn next(&mut self) -> io::Result<Task> {
+    pub fn next_task(&mut self) -> io::Result<Task> {
         loop {
             if let Some(task) = self.tasks.pop_front() {
                 return Ok(task);
