@@ -1,8 +1,12 @@
 """The command ``yett``."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from . import _core
+
+if TYPE_CHECKING:
+    from .hooks import Hooks
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
@@ -49,8 +53,8 @@ def _main(arguments: list[str]) -> int:
     return command.carry_out(invocation, loaded.hooks if loaded else None, lambda: _reread(arguments))
 
 
-def _reread(arguments: list[str]) -> "_core.Settings | str":
-    """The settings as they are now, or what is wrong with them."""
+def _reread(arguments: list[str]) -> "tuple[_core.Settings, Hooks | None] | str":
+    """The settings and hooks as they are now, or what is wrong with them."""
     loaded = None
     if path := _core.config_file(arguments):
         from . import config
@@ -59,7 +63,9 @@ def _reread(arguments: list[str]) -> "_core.Settings | str":
         if loaded is None:
             return f"{path} is not understood"
     invocation = _core.parse_command_line(arguments, (path, loaded.values) if path and loaded else None)
-    return invocation.settings or invocation.text
+    if invocation.settings is None:
+        return invocation.text
+    return invocation.settings, loaded.hooks if loaded else None
 
 
 if __name__ == "__main__":

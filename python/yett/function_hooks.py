@@ -48,15 +48,10 @@ class FunctionHooks(Hooks):
         self._others.starting()
         self._load(_SUPERVISOR, keep=False)
 
-    def settings_changed(self, settings: _core.Settings) -> None:
-        self._others.settings_changed(settings)
-        targets, functions = self._targets, self._functions
-        self._targets, self._functions = _targets(settings), {}
-        try:
-            self._load(_SUPERVISOR, keep=False)
-        except HookError:
-            self._targets, self._functions = targets, functions
-            raise
+    def taking_over(self, addresses: list[str], workers: int) -> None:
+        self._others.taking_over(addresses, workers)
+        self._context = self._context._replace(addresses=addresses)
+        self._load(_SUPERVISOR, keep=False)
 
     def ready(self, addresses: list[str]) -> None:
         self._others.ready(addresses)

@@ -51,8 +51,8 @@ class Hooks:
     def reloading(self) -> None:
         """A reload begins."""
 
-    def settings_changed(self, settings: _core.Settings) -> None:
-        """A reload has read the settings again. Raises `HookError` if they name what there is not."""
+    def taking_over(self, addresses: list[str], workers: int) -> None:
+        """In the place of `starting`, for hooks that a reload has read. Raises `HookError`; then those before stay."""
 
     def succeeding(self) -> None:
         """SIGUSR2 has arrived, and another supervisor is about to be started."""

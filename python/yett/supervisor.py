@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _core, process, systemd, worker, zygote
+from . import _core, function_hooks, process, systemd, worker, zygote
 from .forking import fork
 from .hooks import HookError, Hooks
 from .server import announce, open_listeners
@@ -19,8 +19,8 @@ from .successor import Succession, Successor
 if TYPE_CHECKING:
     from .dev.watching import Watching
 
-# What `read-settings` is answered with: the settings, or what is wrong with them.
-Reread = Callable[[], _core.Settings | str]
+# What `read-settings` is answered with: the settings and the hooks that stand beside them, or what is wrong.
+Reread = Callable[[], tuple[_core.Settings, Hooks | None] | str]
 
 
 def supervise(
@@ -51,6 +51,7 @@ def supervise(
         if os.getpid() == supervisor:
             if supervision is not None:
                 supervision.close()
+                hooks = supervision.hooks
             hooks.ended()
     return outcome if isinstance(outcome, int) else worker.work(outcome)
 
@@ -69,7 +70,8 @@ class Supervision:
     ) -> None:
         self._app = app
         self._settings = settings
-        self._hooks = hooks
+        #: Those of now: a reload may bring others.
+        self.hooks = hooks
         self._reread = reread
         self._succession = Succession.inherited()
         inherited = self._succession.descriptors if self._succession is not None else []
@@ -102,10 +104,12 @@ class Supervision:
         self._succeeded = False
         self._files = files
         self._files_watched = self._core.watch(files.fileno()) if files is not None else None
+        # Of a hook; told when all workers have ended.
+        self._failure: HookError | None = None
 
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
-        self._hooks.worker_count(self._workers, None)
+        self.hooks.worker_count(self._workers, None)
         self._core.start()
         while True:
             task, first, second = self._core.next()
@@ -117,6 +121,8 @@ class Supervision:
                     if assignment := self._start_zygote(first):
                         return assignment
                 case "exit":
+                    if self._failure is not None:
+                        raise self._failure
                     return first
                 case "read-settings":
                     self._read_settings()
@@ -131,13 +137,13 @@ class Supervision:
                 case "removed":
                     self._core.forget(first, self._settings)
                     if second:
-                        self._hooks.worker_gone(second)
+                        self.hooks.worker_gone(second)
                 case "started":
                     self._started()
                 case "reloading":
                     self._core.forget_failure()
                     systemd.reloading()
-                    self._hooks.reloading()
+                    self.hooks.reloading()
                 case "reloaded":
                     systemd.ready()
                     if first and self._files is not None:
@@ -156,7 +162,7 @@ class Supervision:
     # ---- children ----
 
     def _fork(self, number: int, slot: int) -> "worker.Assignment | None":
-        self._hooks.forking(number)
+        self.hooks.forking(number)
         try:
             pid = fork(self._core.leave)
         except OSError as error:
@@ -179,7 +185,7 @@ class Supervision:
                 self._core.zygote_forked(generation, pid, ours.fileno())
                 return None
             ours.close()
-            slot, application = zygote.run(theirs, self._app, self._settings, self._core, self._hooks)
+            slot, application = zygote.run(theirs, self._app, self._settings, self._core, self.hooks)
             return self._assignment(slot, application)
 
     def _assignment(self, slot: int, application: Any) -> "worker.Assignment":
@@ -188,7 +194,7 @@ class Supervision:
         if self._successor is not None:
             self._successor.close()
         seat = self._core.seat(slot)
-        return worker.Assignment(seat, self._listeners, self._settings, self._hooks, self._app, application)
+        return worker.Assignment(seat, self._listeners, self._settings, self.hooks, self._app, application)
 
     def _other_ended(self, pid: int, how: int) -> None:
         if self._successor is not None and pid == self._successor.pid:
@@ -197,7 +203,13 @@ class Supervision:
     # ---- turns of life ----
 
     def _started(self) -> None:
-        self._hooks.ready(self._addresses)
+        try:
+            self.hooks.ready(self._addresses)
+        except HookError as error:
+            # What runs is finished first.
+            self._failure = error
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         if self._files is not None:
             self._files.greet(self._addresses)
         else:
@@ -216,22 +228,23 @@ class Supervision:
 
     def _read_settings(self) -> None:
         with process.at_the_start():
-            found = self._reread() if self._reread is not None else self._settings
+            found = self._reread() if self._reread is not None else (self._settings, None)
         if isinstance(found, str):
             self._core.configuration_failed(found)
             return
-        settings, unchangeable = self._settings.reloaded(found)
+        settings, unchangeable = self._settings.reloaded(found[0])
+        hooks = function_hooks.named(settings, found[1] or Hooks())
         try:
-            self._hooks.settings_changed(settings)
+            hooks.taking_over(self._addresses, self._workers)
         except HookError as error:
             self._core.configuration_failed(error.message)
             return
-        self._settings = settings
+        self._settings, self.hooks = settings, hooks
         for name in unchangeable:
             _core.write_log("warning", f"{name} cannot be changed by a reload: restart the server")
         before, (self._workers, surge) = self._workers, _counts(self._settings)
         if self._workers != before:
-            self._hooks.worker_count(self._workers, before)
+            self.hooks.worker_count(self._workers, before)
         self._core.configured(self._settings, self._workers, surge)
 
     def _close_listeners(self, remove: bool) -> None:
@@ -243,7 +256,7 @@ class Supervision:
     # ---- the successor (SIGUSR2) ----
 
     def _spawn_successor(self) -> None:
-        self._hooks.succeeding()
+        self.hooks.succeeding()
         try:
             self._successor = Successor(self._listeners, self._passed)
         except OSError as error:

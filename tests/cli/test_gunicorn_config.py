@@ -10,6 +10,7 @@ from support import Client, ServerProcess
 from support.command import run_yett
 
 WRONG_USAGE, STARTUP_FAILED = 2, 3
+# Those with which a server without a supervisor does, the first four on the way up.
 HOOKS = ("on_starting", "post_fork", "post_worker_init", "when_ready", "worker_int", "worker_exit", "on_exit")
 WSGI = """
     note("imported")
@@ -40,16 +41,22 @@ NOTES = """
 RECORDING = """
     bind = "unix:socket"
     wsgi_app = "shop"
-    workers = 3
+    workers = 1
 
     def on_starting(server): note("on_starting")
+    def nworkers_changed(server, new, old): note(f"nworkers_changed {old} {new}")
+    def pre_fork(server, worker): note("pre_fork")
     def post_fork(server, worker): note("post_fork")
     def post_worker_init(worker): note("post_worker_init")
     def when_ready(server): note("when_ready")
+    def on_reload(server): note("on_reload")
     def worker_int(worker): note("worker_int")
     def worker_exit(server, worker): note("worker_exit")
+    def child_exit(server, worker): note("child_exit")
     def on_exit(server): note("on_exit")
 """
+BEFORE_THE_IMPORT = ["on_starting", "nworkers_changed None 1", "pre_fork", "post_fork"]
+AFTER_THE_END = ["worker_exit", "child_exit", "on_exit"]
 
 
 @pytest.fixture
@@ -86,16 +93,56 @@ def test_hooks_are_called_in_their_order(folder, application, last, stop):
     assert code == 0
     interrupted = ["worker_int"] if stop == signal.SIGINT else []
     assert notes(where) == [
-        "on_starting",
-        "post_fork",
+        *BEFORE_THE_IMPORT,
         "imported",
         "post_worker_init",
         "when_ready",
         *interrupted,
         *last,
+        *AFTER_THE_END,
+    ]
+
+
+def test_without_a_supervisor_one_process_is_both(folder):
+    where = folder(RECORDING)
+    code, _ = served(where, "--no-supervisor", stop=signal.SIGINT)
+    assert code == 0
+    assert notes(where) == [
+        "on_starting",
+        "post_fork",
+        "imported",
+        "post_worker_init",
+        "when_ready",
+        "worker_int",
         "worker_exit",
         "on_exit",
     ]
+
+
+NEW = """
+def worker_exit(server, worker): note("worker_exit of the new file")
+"""
+
+
+def test_hooks_of_a_reload_and_of_several_workers(folder):
+    where = folder(RECORDING)
+    with ServerProcess(["--config", "gunicorn.conf.py"], cwd=where) as server:
+        server.wait_for("serving on unix:socket")
+        source = (where / "gunicorn.conf.py").read_text()
+        (where / "gunicorn.conf.py").write_text(source.replace("workers = 1", "workers = 3") + NEW)
+        server.signal(signal.SIGHUP)
+        server.wait_for("reload is through")
+        assert server.stop() == 0
+    found = notes(where)
+    first = [*BEFORE_THE_IMPORT, "imported", "post_worker_init", "when_ready"]
+    assert found[: len(first)] == first
+    rest = found[len(first) :]
+    assert rest[:2] == ["on_reload", "nworkers_changed 1 3"]
+    each = ("pre_fork", "post_fork", "imported", "post_worker_init")
+    assert {name: rest.count(name) for name in each} == dict.fromkeys(each, 3)
+    # The old worker has the old hooks.
+    assert (rest.count("worker_exit"), rest.count("worker_exit of the new file")) == (1, 3)
+    assert (rest.count("child_exit"), rest[-1]) == (4, "on_exit")
 
 
 def test_what_has_no_equivalent_is_logged_once(folder):
@@ -104,8 +151,8 @@ def test_what_has_no_equivalent_is_logged_once(folder):
     server._reader.join()
     lines = [line for line in server.log.splitlines() if "WARNING" in line]
     assert len(lines) == 3
-    assert "gunicorn.conf.py:18: proc_name: Yett does not rename its process." in lines[0]
-    assert "gunicorn.conf.py:19: pre_request: " in lines[1]
+    assert "gunicorn.conf.py:22: proc_name: Yett does not rename its process." in lines[0]
+    assert "gunicorn.conf.py:23: pre_request: " in lines[1]
     assert "thread-safe" in lines[2]
 
 
@@ -142,14 +189,14 @@ def test_a_hook_that_fails_on_the_way_up_ends_the_start(folder, failing, applica
     assert f"yett: error: the hook {failing} failed: LookupError: no database" in result.stderr
     assert f"in {failing}" in result.stderr
     assert "/yett/" not in result.stderr  # the traceback shows the person's own lines
+    start = BEFORE_THE_IMPORT
+    shut_down = ["shut down"] if application is ASGI else []
     expected = {
         "on_starting": [],
-        "post_fork": ["on_starting", "on_exit"],
-        "post_worker_init": ["on_starting", "post_fork", "imported", "worker_exit", "on_exit"],
-        "when_ready": ["on_starting", "post_fork", "imported", "post_worker_init", "worker_exit", "on_exit"],
+        "post_fork": [*start[:-1], "child_exit", "on_exit"],
+        "post_worker_init": [*start, "imported", *AFTER_THE_END],
+        "when_ready": [*start, "imported", "post_worker_init", *shut_down, *AFTER_THE_END],
     }[failing]
-    if failing == "when_ready" and application is ASGI:
-        expected.insert(4, "shut down")
     assert (notes(where) if expected else []) == expected
 
 
@@ -184,7 +231,7 @@ def test_what_hooks_look_at(folder):
     on_starting = "beside.hook"
 
     def post_worker_init(worker):
-        assert (worker.age, worker.cfg.workers, worker.cfg.timeout) == (1, 3, 30)
+        assert (worker.age, worker.cfg.workers, worker.cfg.timeout) == (1, 1, 30)
         assert worker.app.__name__ == "application"
 
     def when_ready(server):

@@ -156,6 +156,10 @@ class GunicornHooks(Hooks):
     def starting(self) -> None:
         self._up("on_starting", self._server)
 
+    def taking_over(self, addresses: list[str], workers: int) -> None:
+        self._server.address = [_address(address) for address in addresses]
+        self._server.num_workers = workers
+
     def worker_count(self, new: int, old: int | None) -> None:
         self._server.num_workers = new
         self._down("nworkers_changed", self._server, new, old)
