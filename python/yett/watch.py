@@ -4,14 +4,17 @@ Called by the thread ``yett-gil`` or on the event loop, while the application st
 waits, takes a lock of the application's or runs code of its own beyond ``repr``.
 """
 
-import asyncio
 import os
 import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # A WSGI application does without it.
+    import asyncio
 
 # As faulthandler: deeper stacks are recursion, whose innermost frames tell it.
 _FRAMES = 100

@@ -216,6 +216,10 @@ impl Subject for Pulse {
         None
     }
 
+    fn leave(&self) {
+        // A loop that stands still takes none; one that comes round gets the supervisor's order.
+    }
+
     fn look_at_requests(self: Arc<Self>, _now: Millis, _is_awake: bool) -> Overdue {
         // The loop does that itself.
         Overdue::default()

@@ -43,14 +43,14 @@ pub fn head(stuck: Stuck<'_>, for_ms: Millis, place: Option<&Place>) -> String {
         Stuck::Requests(count) => format!("stuck: {count} requests take longer than they may"),
     };
     // Failure to write into a String: there is none.
-    if let Some(place) = place.filter(|place| place.supervised) {
-        let _ = write!(text, ", in worker {}", place.slot.slot().seat());
-    }
+    let process = if place.is_some_and(|place| place.supervised) { "worker" } else { "server" };
+    let _ = write!(text, " ({process} with pid {}", std::process::id());
     if !matches!(stuck, Stuck::Requests(_)) {
         let mut second = clock::Second::default();
         second.set(clock::wall().0.saturating_sub(for_ms / 1000));
         let _ = write!(text, ", since {}Z", second.iso());
     }
+    text.push(')');
     text
 }
 

@@ -106,6 +106,9 @@ pub trait Subject: Send + Sync {
     /// What may help against a standstill; `None`: nothing that this process can do.
     fn relief(self: Arc<Self>) -> Option<Job>;
 
+    /// Takes no more connections, as far as that is possible from here: another worker is about to.
+    fn leave(&self);
+
     /// Looks at each request, if that is not done elsewhere. `is_awake`: the process has not stood still since the look
     /// before.
     fn look_at_requests(self: Arc<Self>, now: Millis, is_awake: bool) -> Overdue;
@@ -153,6 +156,7 @@ struct Threads {
     prober: Arc<Prober>,
     stacks: Option<Arc<Stacks>>,
     handles: Vec<JoinHandle<()>>,
+    place: Option<Place>,
 }
 
 impl Watch {
@@ -177,6 +181,7 @@ impl Watch {
             // Without it the evidence has no stacks while somebody holds the lock.
             stacks: if limits.are_off() { None } else { Stacks::share(py) },
             handles: Vec::new(),
+            place: place.clone(),
         };
         let watcher = Watcher::new(
             subject,
@@ -210,6 +215,10 @@ impl Watch {
                 let _ = handle.join();
             }
         });
+        if let Some(place) = threads.place {
+            // What follows, such as the application's own shutdown, has time limits of other kinds.
+            place.slot.slot().note_beat(0);
+        }
         if let Some(stacks) = threads.stacks {
             stacks.give_back(py);
         }

@@ -189,6 +189,9 @@ impl Watcher {
     }
 
     fn give_up(&mut self, why: Why, what: &str) {
+        if self.place.as_ref().is_some_and(|place| place.supervised) {
+            self.subject.leave();
+        }
         give_up(self.place.as_ref(), &mut self.told_alone, why, what);
     }
 }

@@ -185,6 +185,12 @@ impl Subject for Engine {
         call_back(running.collect())
     }
 
+    fn leave(&self) {
+        // The main thread, which gets the supervisor's order, may not have the interpreter's lock, while threads that have
+        // no need of it yet still accept.
+        Self::leave(self);
+    }
+
     fn look_at_requests(self: Arc<Self>, now: Millis, is_awake: bool) -> Overdue {
         let mut overdue = Overdue::default();
         if !is_awake || !self.posts.limits.concern_requests() {

@@ -31,6 +31,7 @@ use crate::cgroup;
 use crate::scoreboard::{self, Scoreboard};
 use crate::state::{Action, Config, Event, Exit, Machine, Millis, Order, Why, WorkerId};
 use crate::systemd::{Notifier, Watchdog};
+use crate::stuck::GRACE;
 use signals::{Arrived, Signals};
 use workers::{Worker, Workers};
 use zygote::{FromZygote, Zygote};
@@ -41,7 +42,8 @@ const LOOK_EVERY: Millis = 5000;
 /// What is looked at every few seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// How long a worker's watch thread may not have looked before the worker is killed; 0: for ever.
+    /// How long a worker's watch thread may not have looked before the worker is killed, beyond the time that a watch has
+    /// for telling what is stuck ([`GRACE`]); 0: for ever.
     pub beat: Millis,
     /// Bytes of memory after which a worker is replaced; 0: no matter how many.
     pub resident: u64,
@@ -372,7 +374,7 @@ impl Supervisor {
         for (id, worker) in self.workers.iter_mut() {
             let (Some(slot), Some(pid)) = (self.scoreboard.slot(worker.slot), worker.pid) else { continue };
             let beat = slot.beat();
-            if self.limits.beat > 0 && beat > 0 && now.saturating_sub(beat) > self.limits.beat {
+            if self.limits.beat > 0 && beat > 0 && now.saturating_sub(beat) > self.limits.beat + GRACE {
                 events.push(Event::Frozen { worker: *id });
             } else if self.limits.resident > 0
                 && worker.ready_told
