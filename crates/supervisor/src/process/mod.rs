@@ -359,7 +359,7 @@ impl Supervisor {
                 && worker.wish_told != Some(why)
             {
                 worker.wish_told = Some(why);
-                events.push(Event::WantsReplacement { worker: *id, why: reason(why) });
+                events.push(Event::WantsReplacement { worker: *id, why });
             }
         }
         for event in events {
@@ -476,17 +476,6 @@ impl Limits {
         let spread = worker.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.requests
             + u64::try_from((u128::from(spread) * u128::from(self.requests_jitter + 1)) >> 64).unwrap_or(0)
-    }
-}
-
-fn reason(why: scoreboard::Why) -> Why {
-    match why {
-        scoreboard::Why::MaxRequests => Why::MaxRequests,
-        scoreboard::Why::MaxRss => Why::MaxRss,
-        scoreboard::Why::Lifetime => Why::Lifetime,
-        scoreboard::Why::StuckLoop => Why::LoopStuck,
-        scoreboard::Why::StuckGil => Why::GilStuck,
-        scoreboard::Why::StuckRequest => Why::RequestStuck,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can happen.
 
-use super::{Config, WorkerId};
+use super::{Config, Why, WorkerId};
 
 /// What the machine is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,23 +81,6 @@ pub enum Event {
     SuccessorEnded(String),
     /// Nothing but that time has passed.
     Timer,
-}
-
-/// Why a worker is to be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// It has answered as many requests as it is allowed (`max_requests`).
-    MaxRequests,
-    /// It uses more memory than it is allowed (`max_rss`).
-    MaxRss,
-    /// It has served as long as it is allowed (`worker_lifetime`). The machine finds that out itself.
-    Lifetime,
-    /// Its event loop, or its pool of threads, does not move on.
-    LoopStuck,
-    /// The interpreter's lock cannot be had.
-    GilStuck,
-    /// A request goes on although it was cancelled.
-    RequestStuck,
 }
 
 /// How a process ended.

@@ -44,8 +44,10 @@ mod zygotes;
 
 pub use action::{Action, Order};
 pub use config::Config;
-pub use event::{Event, Exit, Signal, Why};
+pub use event::{Event, Exit, Signal};
 pub use machine::Machine;
+
+pub use crate::scoreboard::Why;
 
 /// A time, in milliseconds since some moment in the past (the same for all), or a span of time.
 pub type Millis = u64;

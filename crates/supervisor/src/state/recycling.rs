@@ -31,7 +31,7 @@ impl Machine {
         }
         let level = if why.is_stuck() { LogLevel::Error } else { LogLevel::Info };
         let will = if worker.stays() && self.stop.is_none() { "; it will be replaced" } else { "" };
-        let text = format!("{} {}{will}", words::name(worker), words::reason(why));
+        let text = format!("{} {}{will}", words::name(worker), why.as_str());
         self.log(level, text);
     }
 

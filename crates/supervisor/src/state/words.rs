@@ -3,7 +3,7 @@
 use signal_hook::low_level::signal_name;
 
 use super::worker::Worker;
-use super::{Exit, Millis, Signal, Why};
+use super::{Exit, Millis, Signal};
 
 /// `worker 3 (pid 123)`.
 pub(super) fn name(worker: &Worker) -> String {
@@ -27,18 +27,6 @@ pub(super) fn ended(how: Exit, oom: bool) -> String {
             let dumped = if core { "; core dumped" } else { "" };
             format!("was killed by signal {number}{name}{dumped}")
         }
-    }
-}
-
-/// `has answered as many requests as it is allowed`: what follows the name of a worker that is to be replaced.
-pub(super) fn reason(why: Why) -> &'static str {
-    match why {
-        Why::MaxRequests => "has answered as many requests as --max-requests allows",
-        Why::MaxRss => "uses more memory than --max-rss allows",
-        Why::Lifetime => "has served as long as --worker-lifetime allows",
-        Why::LoopStuck => "does not move on: its event loop, or its threads, do not answer",
-        Why::GilStuck => "does not move on: the interpreter's lock cannot be had",
-        Why::RequestStuck => "has a request that goes on although it was cancelled",
     }
 }
 

@@ -99,14 +99,6 @@ impl Worker {
     }
 }
 
-impl Why {
-    /// Something does not move on; otherwise a limit was reached.
-    #[must_use]
-    pub fn is_stuck(self) -> bool {
-        matches!(self, Self::LoopStuck | Self::GilStuck | Self::RequestStuck)
-    }
-}
-
 impl Order {
     /// A stronger order replaces a weaker one.
     pub(super) fn strength(self) -> u8 {

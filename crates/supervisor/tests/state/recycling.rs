@@ -15,7 +15,7 @@ fn the_replacement_is_ready_before_the_old_one_goes() {
     wants(&mut story, 1, Why::MaxRss);
     assert_eq!(
         story.log(),
-        ["worker 1 (pid 1001) has answered as many requests as --max-requests allows; it will be replaced"]
+        ["worker 1 (pid 1001) has served as many requests as it may; it will be replaced"]
     );
     assert_eq!(story.forks(), [2]);
     assert_eq!(story.born[&2], (0, 1));
@@ -88,8 +88,8 @@ fn if_the_old_one_dies_first_the_replacement_takes_its_seat() {
 fn stuck_workers_wait_for_nobody_and_are_killed_after_the_graceful_timeout() {
     let mut story = Story::serving(four());
     wants(&mut story, 1, Why::MaxRequests);
-    wants(&mut story, 2, Why::LoopStuck);
-    wants(&mut story, 3, Why::GilStuck);
+    wants(&mut story, 2, Why::StuckLoop);
+    wants(&mut story, 3, Why::StuckGil);
     assert_eq!(story.forks(), [5, 6, 7]);
     story.ready(6);
     assert_eq!(story.orders(), [(2, Order::Retire)]);
@@ -104,7 +104,7 @@ fn one_that_gets_stuck_while_it_goes_is_not_given_the_time_for_streams() {
     let mut story = Story::serving(four());
     story.signal(Signal::Ttou);
     story.pass(1000);
-    wants(&mut story, 4, Why::RequestStuck);
+    wants(&mut story, 4, Why::StuckRequest);
     assert_eq!(story.lines_with("it will be replaced"), 0);
     story.asked.clear();
     story.pass(30_000);
@@ -116,7 +116,7 @@ fn a_limit_that_was_reached_before_does_not_hide_that_one_is_stuck() {
     let mut story = Story::serving(four());
     wants(&mut story, 1, Why::MaxRequests);
     wants(&mut story, 2, Why::MaxRequests);
-    wants(&mut story, 2, Why::LoopStuck);
+    wants(&mut story, 2, Why::StuckLoop);
     assert_eq!(story.forks(), [5, 6]);
 }
 
@@ -134,7 +134,7 @@ fn lifetimes_end_by_themselves_each_a_little_later() {
     story.pass(lifetime - 1);
     assert_eq!(story.forks(), []);
     story.pass(600_001);
-    assert_eq!(story.lines_with("has served as long as --worker-lifetime allows"), 2);
+    assert_eq!(story.lines_with("has lived as long as it may"), 2);
     assert_eq!(story.forks(), [3, 4]);
 
     let ends = |seed| {

@@ -262,7 +262,7 @@ fn limits_wait_while_new_code_is_tried_and_stuck_workers_do_not() {
     story.hup(&four());
     story.tell(Event::WantsReplacement { worker: WorkerId(2), why: Why::MaxRequests });
     assert_eq!(story.born.len(), 5);
-    story.tell(Event::WantsReplacement { worker: WorkerId(3), why: Why::LoopStuck });
+    story.tell(Event::WantsReplacement { worker: WorkerId(3), why: Why::StuckLoop });
     assert_eq!(story.born[&6], (2, 2));
     story.exits(5, Exit::Code(4));
     assert_eq!(story.told[&6], Order::Quick);
