@@ -332,7 +332,7 @@ impl Driver {
 
     /// Tells whoever leaves when no connection is open.
     pub fn check_emptied(&self, py: Python<'_>) -> PyResult<()> {
-        if self.emptied_callback.borrow().is_none() || self.slots.borrow().len() > 0 {
+        if self.emptied_callback.borrow().is_none() || !self.slots.borrow().is_empty() {
             return Ok(());
         }
         match self.emptied_callback.take() {

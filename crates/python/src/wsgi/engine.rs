@@ -314,7 +314,7 @@ impl Engine {
 
     /// True when, after [`Engine::leave`], no connection is open by `until`.
     pub fn wait_until_empty(&self, until: Option<Instant>) -> bool {
-        self.wait_while(until, || self.clients.len() > 0)
+        self.wait_while(until, || !self.clients.is_empty())
     }
 
     fn wait_while(&self, until: Option<Instant>, something_is_left: impl Fn() -> bool) -> bool {

@@ -266,7 +266,7 @@ impl World {
         let process = self.asked.remove(choice % self.asked.len());
         self.last_pid += 1;
         let pid = self.last_pid;
-        self.asked.push(process.clone());
+        self.asked.push(process);
         self.tell(Event::Exited { pid, how: Exit::Code(1), oom: false });
         let process = self.asked.pop().unwrap();
         // It is not alive any more, but orders for it are in order.
