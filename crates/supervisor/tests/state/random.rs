@@ -74,7 +74,7 @@ fn life_and_death() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever happens before: when everything goes well from now on, each seat has one worker of one generation, there is
     /// one zygote or none, and nothing is left over.
