@@ -309,17 +309,17 @@ impl Supervisor {
             let zygote = zygote.map(|(generation, _)| *generation);
             if let Some(generation) = zygote {
                 self.hear_zygote(generation);
-                if let Some(zygote) = self.zygotes.remove(&generation) {
-                    for worker in zygote.unanswered {
-                        self.event(Event::ForkFailed { worker, error: "the zygote has ended".into() });
-                    }
-                }
             } else if self.workers.of_pid(pid).is_none() {
                 self.tasks.push_back(Task::OtherEnded { pid, how });
-                continue;
+                // It may yet be a worker, whose zygote has not come to telling of it: the machine remembers that.
             }
+            let zygote = zygote.and_then(|generation| self.zygotes.remove(&generation));
             let oom = matches!(how, Exit::Signal { .. }) && self.was_short_of_memory();
             self.event(Event::Exited { pid, how, oom });
+            // After the machine knows that nobody else can be asked.
+            for worker in zygote.into_iter().flat_map(|zygote| zygote.unanswered) {
+                self.event(Event::ForkFailed { worker, error: "the zygote has ended".into() });
+            }
         }
     }
 
