@@ -72,7 +72,11 @@ impl Machine {
             if faster {
                 stop.order = order;
             }
-            let how = if faster { "stopping at once" } else { "stopping already" };
+            let how = match order {
+                _ if !faster => "stopping already",
+                Order::Drain => "running requests finish, streams are not waited for",
+                _ => "stopping at once",
+            };
             self.log(LogLevel::Info, format!("{name}: {how}"));
         }
         if let Some(stop) = self.stop.as_mut().filter(|stop| stop.order.strength() > Order::Drain.strength())

@@ -51,7 +51,7 @@ impl Process {
 
 pub struct World {
     pub machine: Machine,
-    pub now: Millis,
+    now: Millis,
     config: Config,
     /// Forks that wait for an answer.
     asked: Vec<Process>,
@@ -64,11 +64,9 @@ pub struct World {
     served: usize,
     started: bool,
     reloading: bool,
-    pub stopping: bool,
+    stopping: bool,
     closed: bool,
     pub over: Option<i32>,
-    /// All reloads that have ended, by success.
-    pub reloads: [usize; 2],
 }
 
 impl World {
@@ -89,7 +87,6 @@ impl World {
             stopping: false,
             closed: false,
             over: None,
-            reloads: [0, 0],
         };
         world.tell(Event::Start);
         world
@@ -401,10 +398,9 @@ impl World {
                     assert!(self.started && !self.reloading);
                     self.reloading = true;
                 }
-                Action::Reloaded { success } => {
+                Action::Reloaded { .. } => {
                     assert!(self.reloading);
                     self.reloading = false;
-                    self.reloads[usize::from(success)] += 1;
                 }
                 Action::Stopping => {
                     assert!(!self.stopping);
