@@ -83,7 +83,15 @@ STREAM = """
 
 def test_streams_have_more_time_than_other_requests_when_a_worker_is_replaced(serve, tmp_path):
     server = serve(
-        STREAM, "--graceful-timeout", "1s", "--stream-drain-timeout", "1h", "--lifespan", "off", "--workers", "1"
+        STREAM,
+        "--graceful-timeout",
+        "1s",
+        "--stream-drain-timeout",
+        "1h",
+        "--lifespan",
+        "off",
+        "--workers",
+        "1",
     )
     with Client(server.port) as stream, Client(server.port) as other:
         stream.begin("GET", "/stream")

@@ -46,7 +46,12 @@ def test_each_has_one_line(serve, tmp_path, source, paths, expected):
     log = tmp_path / "access.log"
     server = serve(
         source,
-        *("--access-log", str(log), "--access-log-format", "%(outcome)s %(U)s %(s)s %(h)s %(request_id)s %(L)s"),
+        *(
+            "--access-log",
+            str(log),
+            "--access-log-format",
+            "%(outcome)s %(U)s %(s)s %(h)s %(request_id)s %(L)s",
+        ),
         *("--workers", "1", "--threads", "4", "--lifespan", "off"),
     )
     clients = []

@@ -14,7 +14,7 @@ from support import Client, ServerProcess
 from support.wait import wait_until
 
 # A worker with a slot, and a second process that looks into the scoreboard and tells over HTTP what it sees.
-LAUNCHER = '''
+LAUNCHER = """
 import http.server, json, os, sys
 from yett import _core, server
 from yett.hooks import Hooks
@@ -58,8 +58,8 @@ application = server.load(getattr(app, sys.argv[1]), settings)
 with server._stop_signals(Hooks()) as signals:
     started = lambda: print(f"serving on {listeners[0].address}", flush=True)
     server.serve_application(application, listeners, settings, signals, started, board.slot(1, bell))
-'''
-APP = '''
+"""
+APP = """
 import asyncio, os, time
 
 async def asgi(scope, receive, send):
@@ -91,7 +91,7 @@ def wsgi(environ, start_response):
         raise RuntimeError("as asked")
     start_response("200 OK", [("Content-Length", "2")])
     return Afterwards() if path == "/afterwards" else [b"ok"]
-'''
+"""
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
@@ -136,7 +136,9 @@ def test_requests_are_seen_while_they_run(start, tmp_path):
         wait_until(lambda: look()["in_flight"] == 0, "they are over")
         assert look()["running"] == []
         assert one.get("/fail").status == 500
-        wait_until(lambda: look()["requests"] == 3 and look()["in_flight"] == 0, "also one that fails is over")
+        wait_until(
+            lambda: look()["requests"] == 3 and look()["in_flight"] == 0, "also one that fails is over"
+        )
 
 
 def test_what_goes_on_after_the_answer_counts_as_well(start, tmp_path):

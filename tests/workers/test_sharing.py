@@ -93,9 +93,16 @@ def start(request, serve, tmp_path: Path) -> Iterator[Callable[..., Workers]]:
 
         def start(count: int, *options: str) -> Workers:
             server = serve(
-                {"asgi": ASGI, "wsgi": WSGI}[request.param], "--workers", str(count), "--threads", "48", *options
+                {"asgi": ASGI, "wsgi": WSGI}[request.param],
+                "--workers",
+                str(count),
+                "--threads",
+                "48",
+                *options,
             )
-            lines = [server.wait_for(rf"worker {number} \(pid (\d+)\) is ready") for number in range(1, count + 1)]
+            lines = [
+                server.wait_for(rf"worker {number} \(pid (\d+)\) is ready") for number in range(1, count + 1)
+            ]
             return Workers(server, [int(line[1]) for line in lines], stack)
 
         yield start

@@ -35,8 +35,8 @@ mod signals;
 mod slot;
 mod supervisor;
 mod systemd;
-mod watcher;
 mod watch;
+mod watcher;
 mod wsgi;
 
 use pyo3::exceptions::{PyBaseException, PyConnectionError};

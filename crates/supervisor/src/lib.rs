@@ -18,5 +18,5 @@ pub mod cpus;
 pub mod process;
 pub mod scoreboard;
 pub mod state;
-pub mod systemd;
 pub mod stuck;
+pub mod systemd;

@@ -19,8 +19,8 @@ use yett_proto::response::ResponseHead;
 
 use super::client::{Body, Client, Collecting, Request};
 use super::engine::SharedEngine;
-use crate::slot::Counted;
 use super::posts::Post;
+use crate::slot::Counted;
 use crate::{log, requests};
 
 /// One thread's things.

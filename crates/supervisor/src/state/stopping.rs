@@ -75,7 +75,8 @@ impl Machine {
             let how = if faster { "stopping at once" } else { "stopping already" };
             self.log(LogLevel::Info, format!("{name}: {how}"));
         }
-        if let Some(stop) = self.stop.as_mut().filter(|stop| stop.order.strength() > Order::Drain.strength()) {
+        if let Some(stop) = self.stop.as_mut().filter(|stop| stop.order.strength() > Order::Drain.strength())
+        {
             stop.close_at = stop.close_at.map(|at| at.min(self.now));
         }
         self.tell_all();
