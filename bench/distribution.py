@@ -1,7 +1,7 @@
 """How requests are spread over the workers: connections opened in a burst and in a trickle, requests of mixed cost.
 
-Each connection makes the same number of requests, one after the other; their costs are drawn by lot, in the same order for
-every server. What counts is how many requests the busiest worker has served, compared with the mean.
+Each connection makes the same number of requests, one after the other; their costs are drawn by lot, in the same order
+for every server. What counts is how many requests the busiest worker has served, compared with the mean.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def imbalance(counts: Counter[bytes]) -> float:
 
 
 def wait_for_workers(server: Server) -> None:
-    """Until every worker has answered, or for a while: where whoever is first takes a connection, some may never come."""
+    """Until every worker has answered, or for a while: where whoever is first takes all, some may never do."""
     end = time.monotonic() + SETTLING_SECONDS
     seen = {server.wait_until_answering()}
     while len(seen) < WORKERS and time.monotonic() < end:
@@ -169,11 +169,13 @@ def main() -> int:
     load = report.quiet_load()
     parts = [
         report.conditions(environment.versions(python, sorted({kind.package for kind in kinds})), load),
-        f"{WORKERS} workers (WSGI: {THREADS} threads each), {options.connections} connections with {options.requests} "
-        f"requests each: nothing, 1 ms of computing or 20 ms of waiting, by lot. Worst of {options.rounds} runs. Clients and "
-        f"servers share the machine. Target for Yett: the busiest at most {TARGET} times the mean.",
+        f"{WORKERS} workers (WSGI: {THREADS} threads each), {options.connections} connections with "
+        f"{options.requests} requests each: nothing, 1 ms of computing or 20 ms of waiting, by lot. Worst of "
+        f"{options.rounds} runs. Clients and servers share the machine. Target for Yett: the busiest at most "
+        f"{TARGET} times the mean.",
     ]
-    head = ["server", "requests by worker", "busiest ÷ mean", "the same of connections", "first answer ms, p50", "p99", "s"]
+    head = ["server", "requests by worker", "busiest ÷ mean", "the same of connections"]
+    head += ["first answer ms, p50", "p99", "s"]
     failed = False
     for interface in options.interfaces.split(","):
         for shape, pause in (("burst", 0.0), ("trickle", TRICKLE_SECONDS)):

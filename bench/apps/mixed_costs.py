@@ -1,4 +1,7 @@
-"""Requests of mixed cost, ASGI and WSGI: nothing, a millisecond of computing, 20 ms of waiting. The answer names the process."""
+"""Requests of mixed cost, ASGI and WSGI: nothing, a millisecond of computing, 20 ms of waiting.
+
+The answer names the process.
+"""
 
 import asyncio
 import os

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod sharing;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
@@ -50,7 +52,7 @@ impl Bench {
     fn accept(&mut self, index: u64) -> Vec<Notice> {
         let Self { acceptor, reactor, deadlines, admitted } = self;
         acceptor.accept(
-            FIRST_LISTENER + index,
+            FIRST_LISTENER.wrapping_add(index),
             reactor,
             || deadlines.borrow_mut(),
             |new, index| {

@@ -13,7 +13,6 @@ pub const ENTRIES: usize = 256;
 
 /// Words of text in an entry: the rest of 256 bytes.
 const TEXT_WORDS: usize = 25;
-const TEXT_BYTES: usize = TEXT_WORDS * 8;
 
 /// What of a method is kept; the longest that is registered has 17 (UPDATEREDIRECTREF).
 const LONGEST_METHOD: usize = 20;
@@ -203,8 +202,8 @@ impl Entry {
         fence(Ordering::Release);
         let method = &summary.method[..summary.method.len().min(LONGEST_METHOD)];
         let id = &summary.id[..summary.id.len().min(LONGEST_ID)];
-        let room = TEXT_BYTES - method.len() - id.len();
-        let target = &summary.target[..summary.target.len().min(room)];
+        let room = TEXT_WORDS - method.len().div_ceil(8) - id.len().div_ceil(8);
+        let target = &summary.target[..summary.target.len().min(room * 8)];
         let (family, port, peer) = words_of(summary.peer);
         let shape = Shape {
             method: method.len() as u8,
@@ -220,16 +219,10 @@ impl Entry {
         self.shape.store(shape.pack(), Ordering::Relaxed);
         self.peer[0].store(peer[0], Ordering::Relaxed);
         self.peer[1].store(peer[1], Ordering::Relaxed);
-        let mut text = [0; TEXT_BYTES];
-        let (first, rest) = text.split_at_mut(method.len());
-        first.copy_from_slice(method);
-        let (second, rest) = rest.split_at_mut(id.len());
-        second.copy_from_slice(id);
-        rest[..target.len()].copy_from_slice(target);
-        let length = method.len() + id.len() + target.len();
-        for (word, bytes) in self.text.iter().zip(text[..length.next_multiple_of(8)].chunks_exact(8)) {
-            word.store(u64::from_le_bytes(bytes.try_into().unwrap_or_default()), Ordering::Relaxed);
-        }
+        let mut words = self.text.iter();
+        put(&mut words, method);
+        put(&mut words, id);
+        put(&mut words, target);
         self.stamp.store(stamp + LIVE, Ordering::Release);
     }
 
@@ -246,13 +239,11 @@ impl Entry {
     fn copy(&self, entry: EntryId, stamp: u64) -> Running {
         let shape = Shape::unpack(self.shape.load(Ordering::Relaxed));
         let peer = [self.peer[0].load(Ordering::Relaxed), self.peer[1].load(Ordering::Relaxed)];
-        let mut text = Vec::with_capacity(TEXT_BYTES);
-        for word in &self.text {
-            text.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
-        }
+        let mut words = self.text.iter();
         let mut take = |length: u8| -> Vec<u8> {
-            let length = usize::from(length).min(text.len());
-            text.drain(..length).collect()
+            let length = usize::from(length);
+            let words = words.by_ref().take(length.div_ceil(8));
+            words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).take(length).collect()
         };
         let (method, id, target) = (take(shape.method), take(shape.id), take(shape.target));
         let word = self.status.load(Ordering::Relaxed);
@@ -270,6 +261,20 @@ impl Entry {
             told: word & TOLD != 0,
             key: self.key.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Stores a piece of text in whole words.
+fn put(words: &mut std::slice::Iter<'_, AtomicU64>, bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    for (chunk, word) in whole.iter().zip(words.by_ref()) {
+        word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+    }
+    if !rest.is_empty()
+        && let Some(word) = words.next()
+    {
+        let last = rest.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+        word.store(last, Ordering::Relaxed);
     }
 }
 

@@ -119,7 +119,7 @@ fn what_is_too_long_is_cut() {
     let long = [b'x'; 300];
     own.begin(&Summary { id: &long, ..summary(&long, &long, 1) });
     let running = &own.slot().running()[0];
-    assert_eq!((running.method.len(), running.id.len(), running.target.len()), (20, 64, 116));
+    assert_eq!((running.method.len(), running.id.len(), running.target.len()), (20, 64, 112));
     assert!(running.cut);
 }
 

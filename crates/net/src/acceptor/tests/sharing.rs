@@ -1,0 +1,186 @@
+//! Connections that are left to another process.
+
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use crate::acceptor::{Sharing, Watching};
+use crate::reactor::ALARM;
+
+/// The others, as a test wants them.
+#[derive(Debug)]
+struct Others {
+    /// They have less to do.
+    freer: AtomicBool,
+    asked: AtomicUsize,
+    absent: AtomicUsize,
+    watching: Mutex<Watching>,
+    called: UnixStream,
+    call: UnixStream,
+}
+
+impl Others {
+    fn new(freer: bool) -> Arc<Self> {
+        let (called, call) = UnixStream::pair().unwrap();
+        Arc::new(Self {
+            freer: AtomicBool::new(freer),
+            asked: AtomicUsize::new(0),
+            absent: AtomicUsize::new(0),
+            watching: Mutex::new(Watching::No),
+            called,
+            call,
+        })
+    }
+
+    fn watching(&self) -> Watching {
+        *self.watching.lock().unwrap()
+    }
+
+    fn set_freer(&self, freer: bool) {
+        self.freer.store(freer, Ordering::Relaxed);
+    }
+}
+
+impl Sharing for Others {
+    fn is_ours(&self, waits: &dyn Fn() -> bool) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        !(self.freer.load(Ordering::Relaxed) && waits())
+    }
+
+    fn nobody_came(&self) {
+        self.absent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn watches(&self, watching: Watching) {
+        *self.watching.lock().unwrap() = watching;
+    }
+
+    fn called(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.called.as_fd())
+    }
+}
+
+fn shared(others: &Arc<Others>) -> Bench {
+    let mut bench = Bench::new(1);
+    bench.acceptor.share(Arc::<Others>::clone(others));
+    assert_eq!(texts(&bench.acceptor.start(&bench.reactor)), [""; 0]);
+    // That the call can be written to is no call, but is told once.
+    told(&bench);
+    bench
+}
+
+/// What the reactor reports now, except for the alarm, which goes off when it likes.
+fn told(bench: &Bench) -> Vec<u64> {
+    let mut told = bench.reported();
+    told.retain(|token| *token != ALARM - FIRST_LISTENER);
+    told
+}
+
+/// Until the patience of whoever leaves a connection to others is over.
+fn be_patient(bench: &mut Bench) {
+    let until = bench.acceptor.deferral.until.unwrap();
+    while clock::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut due = Vec::new();
+    while let Some((_, token)) = bench.deadlines.borrow_mut().pop_due(until) {
+        due.push(token.as_u64());
+    }
+    assert_eq!(due, [PATIENCE_OVER]);
+    assert!(Acceptor::is_alarm(Token::from_u64(PATIENCE_OVER)));
+    assert!(bench.accept(PATIENCE_OVER.wrapping_sub(FIRST_LISTENER)).is_empty());
+}
+
+#[test]
+fn who_has_least_to_do_takes_connections_as_if_alone() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 3);
+    assert_eq!(others.watching(), Watching::Yes);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), 3);
+    assert_eq!(others.asked.load(Ordering::Relaxed), 4, "each, and once more");
+}
+
+#[test]
+fn what_is_left_to_another_is_not_told_again_and_taken_by_nobody_but_him() {
+    let others = Others::new(true);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 2);
+    assert_eq!(told(&bench), [0]);
+    assert!(bench.accept(0).is_empty());
+    assert!(bench.admitted.is_empty());
+    assert_eq!(others.watching(), Watching::Later);
+    assert_eq!(told(&bench), [0; 0]);
+    // He takes them; when patience is over there is nothing left, and he is there.
+    let listener = &bench.acceptor.listeners[0].listener;
+    while let Accepted::Connection(_) = listener.accept().unwrap() {}
+    be_patient(&mut bench);
+    assert!(bench.admitted.is_empty());
+    assert_eq!((others.watching(), others.absent.load(Ordering::Relaxed)), (Watching::Yes, 0));
+    let _late = bench.clients(0, 1);
+    assert_eq!(told(&bench), [0]);
+}
+
+#[test]
+fn when_patience_is_over_one_is_taken_all_the_same() {
+    let others = Others::new(true);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 2);
+    assert!(bench.accept(0).is_empty());
+    be_patient(&mut bench);
+    assert_eq!(bench.admitted.len(), 1);
+    assert_eq!(others.absent.load(Ordering::Relaxed), 1);
+    // The next is up for decision again.
+    assert_eq!(told(&bench), [0]);
+    others.set_freer(false);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), 2);
+}
+
+#[test]
+fn a_call_ends_the_patience_and_is_heard_each_time() {
+    let others = Others::new(true);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 1);
+    for round in 0..2 {
+        others.set_freer(true);
+        assert!(bench.accept(0).is_empty());
+        assert_eq!((others.watching(), bench.admitted.len()), (Watching::Later, round));
+        others.set_freer(false);
+        std::io::Write::write_all(&mut &others.call, b"x").unwrap();
+        let reported = told(&bench);
+        assert_eq!(reported, [CALLED - FIRST_LISTENER]);
+        assert!(bench.accept(reported[0]).is_empty());
+        assert_eq!((others.watching(), bench.admitted.len()), (Watching::Yes, round + 1));
+        let _more = bench.clients(0, 1);
+    }
+    // An entry for a patience that has ended says nothing.
+    assert_eq!(bench.deadlines.borrow().len(), 2 + 1, "two connections, and one patience");
+}
+
+#[test]
+fn with_a_call_what_waits_is_taken_although_the_reactor_does_not_tell() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 2);
+    assert!(bench.accept(CALLED - FIRST_LISTENER).is_empty());
+    assert_eq!(bench.admitted.len(), 2);
+}
+
+#[test]
+fn draining_takes_what_waits_also_if_it_was_left_to_another() {
+    let others = Others::new(true);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, 3);
+    assert!(bench.accept(0).is_empty());
+    assert!(bench.drain().is_empty());
+    assert_eq!(bench.admitted.len(), 3);
+    assert_eq!(others.watching(), Watching::No);
+    assert!(bench.accept(PATIENCE_OVER.wrapping_sub(FIRST_LISTENER)).is_empty());
+    assert!(bench.accept(CALLED - FIRST_LISTENER).is_empty());
+    assert_eq!(others.watching(), Watching::No);
+}
