@@ -55,9 +55,11 @@ def times_open(pid: int, file: Path) -> int:
 
 
 def temporary_files(pid: int, folder: Path | None = None) -> list[int]:
-    """The sizes of the open files (in `folder`, if given) that have no name any more, in bytes."""
+    """The sizes of the open files (in `folder`, if given) that have no name any more, in bytes; on a disk, not in memory."""
     sizes = []
     for path, target in _descriptors(pid):
+        if target.startswith("/memfd:"):
+            continue
         if target.endswith(" (deleted)") and target.startswith(f"{folder or ''}/"):
             try:
                 sizes.append(os.stat(path).st_size)

@@ -20,6 +20,7 @@ use super::exchange::{Inner, READ_BODY, Response, type_of};
 use super::forked;
 use super::input::Inputs;
 use super::lent::{Lent, Shelf};
+use super::posts::Post;
 use super::respond::Delivery;
 use super::worker::Worker;
 use crate::{ClientDisconnected, RequestTimeout, ffi, log, requests};
@@ -37,6 +38,8 @@ pub struct Gateway {
     file_wrapper: Py<PyAny>,
     /// Finds the descriptor of a file object, if there is a real file behind it.
     open_file: Py<PyAny>,
+    /// Where others see what the thread is at.
+    post: Arc<Post>,
     /// Bodies are collected, and so have a length, before the application runs.
     collects_bodies: bool,
     /// The access log tells when the application was called.
@@ -52,6 +55,7 @@ impl Gateway {
         context: Py<PyAny>,
         settings: &Settings,
         engine: &Engine,
+        post: Arc<Post>,
     ) -> PyResult<Self> {
         let support = py.import("yett.streams")?;
         Ok(Self {
@@ -63,6 +67,7 @@ impl Gateway {
             made_in: engine.made_in,
             file_wrapper: support.getattr("FileWrapper")?.unbind(),
             open_file: support.getattr("open_file")?.unbind(),
+            post,
             collects_bodies: settings.request_buffering,
             logs_times: engine.options.access_log.as_ref().is_some_and(|log| log.needs().times),
             logs_variables: engine
@@ -131,10 +136,9 @@ impl Gateway {
         if self.logs_times {
             with_record(inner, |record, _| record.is_called());
         }
-        let post = inner.with_worker(|worker| Arc::clone(&worker.post))?;
-        post.begin();
+        self.post.begin();
         let answered = ffi::in_context(&context, || self.call(inner, &environ, lent.start_response.bind(py)));
-        inner.timed_out.set(post.end(py));
+        inner.timed_out.set(self.post.end(py));
         let answered = answered?;
         if let Err(error) = answered {
             self.fail(py, inner, Some(&environ), "the application failed", &error);

@@ -54,14 +54,15 @@ impl WsgiServer {
 
     /// Works until the server stops: the body of a thread.
     fn serve(&self, py: Python<'_>) -> PyResult<()> {
+        let post = self.engine.posts.enlist(py);
         let gateway = Gateway::new(
             py,
             self.application.clone_ref(py),
             self.context.clone_ref(py),
             &self.settings.get().values,
             &self.engine,
+            Arc::clone(&post),
         )?;
-        let post = self.engine.posts.enlist(py);
         let new_worker = || Box::new(Worker::new(SharedEngine::clone(&self.engine), Arc::clone(&post)));
         let mut worker = new_worker();
         loop {

@@ -62,9 +62,10 @@ macro_rules! timeouts {
         reason: "Only who knows the application knows how long it may take.",
         placeholder: "DURATION",
         help: "Longest time until a response begins (504 after it)",
-        details: "Counted from the complete request head. An ASGI request is cancelled; in the thread of a WSGI request \
-                  `yett.RequestTimeout` is raised. A worker in which that does not help is replaced. What it was \
-                  doing stands in the log.",
+        details: "Counted from the complete request head (ASGI) or the call of the application (WSGI), and looked at once \
+                  a second. An ASGI request is cancelled; in the thread of a WSGI request `yett.RequestTimeout` is raised. \
+                  A worker in which that does not help is replaced. What it was doing stands in the log \
+                  (docs/stuck.md).",
         reloadable: true,
         sample: ("30s", || Value::Int(30)),
     }
