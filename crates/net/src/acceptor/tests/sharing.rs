@@ -1,5 +1,6 @@
 //! Connections that are left to another process.
 
+use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -151,7 +152,7 @@ fn a_call_ends_the_patience_and_is_heard_each_time() {
         assert!(bench.accept(0).is_empty());
         assert_eq!((others.watching(), bench.admitted.len()), (Watching::Later, round));
         others.set_freer(false);
-        std::io::Write::write_all(&mut &others.call, b"x").unwrap();
+        (&others.call).write_all(b"x").unwrap();
         let reported = told(&bench);
         assert_eq!(reported, [CALLED - FIRST_LISTENER]);
         assert!(bench.accept(reported[0]).is_empty());
