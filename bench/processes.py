@@ -1,5 +1,7 @@
-"""What several workers cost and bring: memory with and without --preload, the second core, the supervisor's own time, and
-how soon a worker that was killed is replaced.
+"""What several workers cost and bring.
+
+Memory with and without --preload, the second core, the supervisor's own time, and how soon a worker that was killed is
+replaced.
 """
 
 import argparse
@@ -120,7 +122,7 @@ def memory(python: str) -> str:
 def second_core(python: str, rounds: int) -> str:
     """Requests and CPU time of one and of two workers, on both cores, which the load has to share."""
     rows = []
-    one, _ = cores()
+    cores()  # two, or this says what is missing
     for app, path, title in (
         ("hello:app", "/", "hello"),
         ("compute:app", "/", "100 µs of Python"),
