@@ -50,7 +50,9 @@ impl Supervisor {
     /// `surge`: how many workers a reload starts at a time.
     #[new]
     fn new(settings: &Settings, workers: u32, surge: u32) -> PyResult<Self> {
-        let scoreboard = Arc::new(Scoreboard::new(SLOTS)?);
+        // One worker has nobody to call. Of several, each has a place, and its replacement another.
+        let called = if workers > 1 { 2 * workers as usize } else { 0 };
+        let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called)?);
         let values = &settings.values;
         let supervisor =
             process::Supervisor::new(config(values, workers, surge), limits(values), scoreboard)?;

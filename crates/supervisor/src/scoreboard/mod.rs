@@ -39,8 +39,8 @@ struct Header {
 #[derive(Debug)]
 pub struct Scoreboard {
     memory: ffi::Shared,
-    /// One for each slot: becomes readable when others leave connections to its worker. Empty where the system has nothing
-    /// that need not be read afterwards.
+    /// One for each of the first slots: becomes readable when others leave connections to its worker. Empty where the system
+    /// has nothing that need not be read afterwards.
     calls: Vec<OwnedFd>,
 }
 
@@ -49,11 +49,20 @@ impl Scoreboard {
     /// requests that run in it at once.
     ///
     /// # Errors
-    /// The system has no memory (`ENOMEM`) or descriptors (`EMFILE`) to give, or there are too many slots to be counted (`EINVAL`).
+    /// The system has no memory to give (`ENOMEM`), or there are too many slots to be counted (`EINVAL`).
     pub fn new(slots: usize) -> io::Result<Self> {
-        let memory = ffi::Shared::new(slots)?;
-        let calls = (0..memory.slots().len()).filter_map(|_| new_call().transpose());
-        Ok(Self { calls: calls.collect::<io::Result<_>>()?, memory })
+        Ok(Self { memory: ffi::Shared::new(slots)?, calls: Vec::new() })
+    }
+
+    /// Makes the workers of the first `slots` slots ones that can be called ([`Scoreboard::call`]). It takes a descriptor
+    /// for each, which every process has.
+    ///
+    /// # Errors
+    /// The system has no descriptors to give (`EMFILE`).
+    pub fn can_call(mut self, slots: usize) -> io::Result<Self> {
+        let calls = (0..slots.min(self.slots().len())).filter_map(|_| new_call().transpose());
+        self.calls = calls.collect::<io::Result<_>>()?;
+        Ok(self)
     }
 
     /// Has the worker of a slot look for connections. Where that cannot be done, it looks by itself in a moment.
