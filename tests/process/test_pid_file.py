@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize("options", [[], ["--no-supervisor"]], ids=["super
 def test_it_holds_our_number_while_we_serve(serve, tmp_path, options):
     file = tmp_path / "yett.pid"
     server = serve(APP, "--pid", "yett.pid", *options)
-    assert file.read_text() == f"{server.pid}\n"
+    assert file.read_text() == f"{server.process.pid}\n"
     assert file.stat().st_mode & 0o777 == 0o644
     assert sorted(path.name for path in tmp_path.glob("yett.pid*")) == ["yett.pid"]
     assert server.stop() == 0
@@ -34,11 +34,11 @@ def test_it_holds_our_number_while_we_serve(serve, tmp_path, options):
 def test_workers_that_end_leave_it(serve, tmp_path):
     file = tmp_path / "yett.pid"
     server = serve(APP, "--pid", "yett.pid")
-    worker = int(server.wait_for(r"worker 1 \(pid (\d+)\) is ready")[1])
+    worker = server.pid
     server.signal(signal.SIGHUP)
     server.wait_for("reload is through")
     wait_until(lambda: not Path(f"/proc/{worker}").exists(), "the old worker has ended")
-    assert file.read_text() == f"{server.pid}\n"
+    assert file.read_text() == f"{server.process.pid}\n"
 
 
 def test_one_that_was_left_behind_is_replaced(serve, tmp_path):
@@ -49,7 +49,7 @@ def test_one_that_was_left_behind_is_replaced(serve, tmp_path):
     for left in (child.stdout, b"", b"nonsense", b"-1\n", b"99999999999999\n"):
         file.write_bytes(left)
         with serve(APP, "--pid", "yett.pid") as server:
-            assert file.read_text() == f"{server.pid}\n", left
+            assert file.read_text() == f"{server.process.pid}\n", left
             assert server.stop() == 0
 
 
@@ -59,20 +59,20 @@ def test_a_number_that_has_come_again_is_no_server(serve, tmp_path):
     file.write_text(f"{os.getpid()}\n")
     os.utime(file, (1_000_000_000, 1_000_000_000))
     server = serve(APP, "--pid", "yett.pid")
-    assert file.read_text() == f"{server.pid}\n"
+    assert file.read_text() == f"{server.process.pid}\n"
 
 
 @BOTH
 def test_a_server_that_runs_keeps_it(serve, tmp_path, options):
-    first = serve(APP, "--pid", "yett.pid")
+    number = serve(APP, "--pid", "yett.pid").process.pid
     for bind in ("127.0.0.1:0", "unix:second"):
         result = run_yett("app:app", "--bind", bind, "--pid", "yett.pid", *options, cwd=tmp_path)
         assert result.returncode == WRONG_USAGE
         assert result.stderr.splitlines()[-2:] == [
-            f"yett: error: --pid {tmp_path}/yett.pid: the server that has written it still runs (process {first.pid})",
+            f"yett: error: --pid {tmp_path}/yett.pid: the server that has written it still runs (process {number})",
             "       stop it, or name another file; if it is no server, remove the file",
         ]
-    assert (tmp_path / "yett.pid").read_text() == f"{first.pid}\n"
+    assert (tmp_path / "yett.pid").read_text() == f"{number}\n"
     assert not (tmp_path / "second").exists()
 
 
@@ -96,6 +96,6 @@ def test_a_supervisor_that_is_killed_leaves_one_that_the_next_replaces(serve, tm
     server = serve(APP, "--pid", "yett.pid")
     server.process.kill()
     server.wait()
-    assert (tmp_path / "yett.pid").read_text() == f"{server.pid}\n"
+    assert (tmp_path / "yett.pid").read_text() == f"{server.process.pid}\n"
     second = serve(APP, "--pid", "yett.pid")
-    wait_until(lambda: (tmp_path / "yett.pid").read_text() == f"{second.pid}\n", "the file is ours")
+    wait_until(lambda: (tmp_path / "yett.pid").read_text() == f"{second.process.pid}\n", "the file is ours")

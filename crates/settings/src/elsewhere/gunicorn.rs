@@ -68,7 +68,6 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
             "post_fork",
             "post_worker_init",
             "worker_int",
-            "worker_abort",
             "pre_exec",
             "child_exit",
             "worker_exit",
@@ -76,6 +75,10 @@ pub(super) static UNMATCHED: &[Unmatched] = &[
             "on_exit",
         ],
         HOOK,
+    ),
+    unmatched(
+        &["worker_abort"],
+        "What a worker was doing that takes too long stands in the log, with all stacks; nothing calls this hook.",
     ),
     unmatched(&["pre_request", "post_request"], REQUEST_HOOK),
     unmatched(

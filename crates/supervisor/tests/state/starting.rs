@@ -136,6 +136,16 @@ fn an_exit_that_is_told_before_the_birth_is_not_forgotten() {
 }
 
 #[test]
+fn an_exit_that_nobody_is_born_to_is_forgotten() {
+    let mut story = Story::serving(four());
+    story.tell(Event::Exited { pid: pid(5), how: KILLED, oom: false });
+    story.signal(Signal::Ttin);
+    assert_eq!(story.forks(), [5], "whose process has the same number by chance");
+    story.ready(5);
+    assert_eq!(story.lines_with("worker 5 (pid 1005) is ready"), 1);
+}
+
+#[test]
 fn strangers_do_not_matter() {
     let mut story = Story::serving(four());
     story.tell(Event::Exited { pid: 1, how: KILLED, oom: false });

@@ -374,7 +374,13 @@ impl World {
                     // One that is no process yet cannot be stopped either.
                     assert!(self.alive.values().filter(needed).count() <= 1);
                 }
-                Action::StopZygote { generation } => self.order(Child::Zygote(generation), Order::Retire),
+                Action::StopZygote { generation } => {
+                    let asked = |process: &Process| {
+                        matches!(process.child, Child::Worker(_)) && process.generation == generation
+                    };
+                    assert!(!self.asked.iter().any(asked), "it has yet to fork");
+                    self.order(Child::Zygote(generation), Order::Retire);
+                }
                 Action::KillZygote { generation } => self.order(Child::Zygote(generation), Order::Kill),
                 Action::Order { worker, order } => self.order(Child::Worker(worker), order),
                 Action::Removed { worker } => {
