@@ -91,7 +91,7 @@ def test_ten_thousand_idle_connections_do_not_hold_up_the_end(serve, many_files)
 
 
 def test_without_descriptors_accepting_pauses_and_goes_on(serve):
-    server = serve(HELLO, "--lifespan", "off", preexec_fn=limited_to(64))
+    server = serve(HELLO, "--lifespan", "off", preexec_fn=limited_to(80))
     clients = [Client(server.port) for _ in range(80)]
     for client in clients:
         client.begin("GET", "/")
