@@ -183,6 +183,9 @@ impl Watch {
             handles: Vec::new(),
             place: place.clone(),
         };
+        if !limits.are_off() {
+            threads.prober.note_names(py);
+        }
         let watcher = Watcher::new(
             subject,
             limits,

@@ -60,6 +60,14 @@ impl Prober {
         receiver.recv_timeout(patience).ok()
     }
 
+    /// Takes note of what the threads are called: later there may be nobody to ask.
+    pub fn note_names(&self, py: Python<'_>) {
+        // Failure: they are called what they were called before.
+        if let Ok(names) = names(py) {
+            self.lock().names = names;
+        }
+    }
+
     /// The name of a thread, if it was there when the lock was last had.
     pub fn name_of(&self, ident: u64) -> Option<String> {
         self.lock().names.get(&ident).cloned()
@@ -81,12 +89,8 @@ impl Prober {
                 while let Some(job) = self.next_job() {
                     job(py);
                 }
-                let names = names(py);
-                let mut state = self.lock();
-                state.asked = None;
-                if let Ok(names) = names {
-                    state.names = names;
-                }
+                self.note_names(py);
+                self.lock().asked = None;
             });
             if had.is_none() {
                 // The interpreter ends, and lets nobody in any more.

@@ -82,7 +82,7 @@ impl Machine {
     /// Sends away whoever is not needed any more.
     pub(super) fn clear_seats(&mut self) {
         let mut superfluous = Vec::new();
-        for seat in 0..self.wanted {
+        for seat in 0..u32::try_from(self.seats.len()).unwrap_or(u32::MAX) {
             let staying = self.staying(seat);
             let replaced = match staying[..] {
                 [.., last] if last.serves() => staying.len() - 1,

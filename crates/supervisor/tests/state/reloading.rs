@@ -269,3 +269,18 @@ fn limits_wait_while_new_code_is_tried_and_stuck_workers_do_not() {
     assert_eq!(story.born[&7], (2, 1), "the stuck one first");
     assert_eq!(story.born[&8], (1, 1));
 }
+
+#[test]
+fn new_code_that_proves_itself_in_a_seat_that_is_given_up_stays_until_another_serves() {
+    let three = Config { workers: 3, ..four() };
+    let mut story = Story::begin(three.clone());
+    story.ready(3);
+    story.hup(&Config { workers: 1, ..three });
+    story.tell(Event::WantsReplacement { worker: WorkerId(3), why: Why::StuckLoop });
+    assert_eq!((story.born[&4], story.born[&5]), ((0, 2), (2, 2)));
+    story.ready(5);
+    assert_eq!(story.told.get(&3), Some(&Order::Retire), "it was replaced");
+    assert_eq!(story.told.get(&5), None, "nobody else serves");
+    story.ready(4);
+    assert_eq!(story.told.get(&5), Some(&Order::Retire));
+}
