@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 MASK = "••••••"
-# For one value: what fits on a screen.
+# For one text, and for one value with all in it, in characters: what fits on a screen.
+_LONGEST_TEXT = 500
 _LONGEST = 1500
 _MOST_ITEMS = 30
 _DEEPEST = 4
@@ -27,12 +28,13 @@ _SECRET_NAME = re.compile(
 )
 # `password='…'`, `"token": "…"`, `api_key=…` in the text of a value.
 _IN_TEXT = re.compile(
-    r"""([\w-]*(?:passw|passphrase|secret|token|api_?-?key|private_?-?key|authori[sz]ation|cookie|credential)[\w-]*["']?
-    \s*[=:]\s*)(?:b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[^\s,;)}\]]+)""",
+    r"""([\w-]{0,40}
+    (?:passw|passphrase|secret|token|api_?-?key|private_?-?key|authori[sz]ation|cookie|credential)
+    [\w-]{0,40}["']?\s{0,4}[=:]\s{0,4})(?:b?'(?:[^'\\]|\\.)*'?|b?"(?:[^"\\]|\\.)*"?|[^\s,;)}\]]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # user:password@ in a URL.
-_IN_URL = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+(?=@)")
+_IN_URL = re.compile(r"(\w://[^\s:/@]{0,100}:)[^\s/@]{1,200}(?=@)")
 
 
 class _TimeIsUp(BaseException):
@@ -82,8 +84,8 @@ class Values:
             if depth >= _DEEPEST:
                 return "{…}" if kind in (dict, set) else "[…]" if kind is list else "(…)"
             return self._container(value, depth)
-        # Of any other class: its own words, which may hold anything.
-        return without_secrets(self._repr(value))
+        # Of any other class: its own words, which may hold anything, and as much of it.
+        return without_secrets(_shortened(self._repr(value)))
 
     def _container(self, value: Any, depth: int) -> str:
         kind = type(value)
@@ -148,9 +150,9 @@ def _joined(texts: Iterator[str], count: int) -> str:
 
 
 def _of_string(value: str | bytes) -> str:
-    if len(value) <= _LONGEST:
+    if len(value) <= _LONGEST_TEXT:
         return without_secrets(repr(value))
-    return f"{without_secrets(repr(value[:_LONGEST]))}… ({len(value)} in all)"
+    return f"{without_secrets(repr(value[:_LONGEST_TEXT]))}… ({len(value)} in all)"
 
 
 def _shortened(text: str) -> str:

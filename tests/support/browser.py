@@ -1,0 +1,156 @@
+"""A headless browser, spoken to over its debugging pipe: JSON, each message ended by a NUL."""
+
+import base64
+import contextlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .server import PATIENCE_SECONDS
+from .wait import wait_until
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (Debian: chromium)")
+
+
+class Browser:
+    """One page of a browser."""
+
+    def __init__(self, folder: str) -> None:
+        # It reads commands from descriptor 3 and writes to 4.
+        commands_in, commands_out = os.pipe()
+        answers_in, answers_out = os.pipe()
+        os.set_inheritable(commands_in, True)
+        os.set_inheritable(answers_out, True)
+        options = (
+            "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync "
+            "--disable-component-update --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe"
+        )
+        launch = f'exec "$0" "$@" 3<&{commands_in} 4>&{answers_out}'
+        self._process = subprocess.Popen(
+            [
+                "/bin/sh",
+                "-c",
+                launch,
+                str(CHROMIUM),
+                *options.split(),
+                f"--user-data-dir={folder}",
+                "about:blank",
+            ],
+            pass_fds=(commands_in, answers_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(commands_in)
+        os.close(answers_out)
+        self._commands = os.fdopen(commands_out, "wb", buffering=0)
+        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, args=(os.fdopen(answers_in, "rb"),), daemon=True).start()
+        self._number = 0
+        self._session: str | None = None
+        #: What pages wrote to the console, and their uncaught exceptions.
+        self.console: list[str] = []
+        targets = self.command("Target.getTargets")["targetInfos"]
+        page = next(target for target in targets if target["type"] == "page")
+        attached = self.command("Target.attachToTarget", targetId=page["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self.command(f"{domain}.enable")
+
+    def _read(self, stream: Any) -> None:
+        rest = b""
+        with stream:
+            while piece := stream.read1(1 << 16):
+                *messages, rest = (rest + piece).split(b"\0")
+                for message in messages:
+                    self._answers.put(json.loads(message))
+
+    def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Carry out a command of the DevTools protocol."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        self._commands.write(json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._answers.get(timeout=PATIENCE_SECONDS)
+            if answer.get("id") == self._number:
+                assert "error" not in answer, (method, answer["error"])
+                return answer["result"]
+            self._note(answer)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if event.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
+            self.console.append(json.dumps(event["params"]))
+
+    def open(self, url: str) -> None:
+        """Go to a page, and wait until it is there whole."""
+        self.command("Page.navigate", url=url)
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of an expression of JavaScript; None while a page comes and goes."""
+        result = self.command(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        return result["result"].get("value")
+
+    def wait(self, expression: str) -> None:
+        """Wait until an expression is true, also on the page that comes after this one."""
+
+        def holds() -> bool:
+            try:
+                return bool(self.evaluate(expression))
+            except AssertionError:
+                return False  # between two pages
+
+        wait_until(holds, expression)
+
+    def screenshot(
+        self, path: Path, width: int, height: int, *, dark: bool = False, whole: bool = False
+    ) -> None:
+        """For people."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.command("Emulation.setEmulatedMedia", features=[scheme])
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        image = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(image["data"]))
+
+    def close(self) -> None:
+        """End it, with all its processes."""
+        with contextlib.suppress(OSError, AssertionError, queue.Empty):
+            self._session = None
+            self.command("Browser.close")
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._commands.close()
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser while the block runs."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        browser = Browser(folder)
+        try:
+            yield browser
+        finally:
+            browser.close()
