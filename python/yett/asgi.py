@@ -9,7 +9,7 @@ from . import _core
 from .async_orders import AsyncOrders, watched
 from .lifespan import Lifespan
 from .loops import run_to_end, running_loop
-from .orders import LAST_REQUEST_SECONDS, Source
+from .orders import LAST_REQUEST_SECONDS, Order, Source
 from .threads import LAST_WORDS_SECONDS
 
 
@@ -20,10 +20,14 @@ def serve(
     source: Source,
     started: Callable[[], None],
     slot: _core.Slot | None = None,
-) -> None:
-    """Serve in an event loop of this thread until ``source`` has an order. ``started`` is called when it begins."""
+) -> Order | None:
+    """Serve in an event loop of this thread until ``source`` has an order: the last one.
+
+    ``started`` is called when it begins.
+    """
     with running_loop(settings.loop) as loop, watched(source, loop) as orders:
         run_to_end(loop, serve_until(orders, application, listeners, settings, started, slot))
+        return orders.current
 
 
 def as_coroutine_function(call: Callable[..., Any]) -> Callable[..., Any]:

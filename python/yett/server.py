@@ -119,12 +119,14 @@ def _serve(
             with _stop_signals(hooks) as signals:
                 if asked_early:
                     signal.raise_signal(signal.SIGUSR1)
-                serve_application(application, listeners, settings, Overheard(signals, stopping), started)
+                patience = serve_application(
+                    application, listeners, settings, Overheard(signals, stopping), started
+                )
                 life.close()  # before the next wait, which may end the process
                 if own_process:
                     # After the event loop, which tells the idle threads of `run_in_executor` to end, so that only those
                     # at work are waited for. In here: a second signal still ends the process at once.
-                    wait_for_threads(settings.graceful_timeout)
+                    wait_for_threads(patience)
         finally:
             for listener in listeners:
                 listener.close()
@@ -137,8 +139,10 @@ def serve_application(
     source: Source,
     started: Callable[[], None],
     slot: _core.Slot | None = None,
-) -> None:
+) -> float:
     """Serve until ``source`` has an order, and finish. ``started`` is called when requests are answered.
+
+    How many seconds threads of the application may still take.
 
     ``slot``: where other processes see what runs.
     """
@@ -154,7 +158,8 @@ def serve_application(
             observer.started()
             tell_started()
 
-    gateway.serve(application.call, listeners, settings, source, started, slot)
+    order = gateway.serve(application.call, listeners, settings, source, started, slot)
+    return 0 if order == "quick" else settings.graceful_timeout
 
 
 def announce(addresses: list[str]) -> None:

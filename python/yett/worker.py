@@ -90,5 +90,7 @@ def _work(
         application = application or load(app, settings)
         hooks.worker_loaded(application.call)
         with seat:
-            serve_application(application, listeners, settings, _Orders(seat, hooks), ready, seat.slot)
-    wait_for_threads(settings.graceful_timeout)
+            patience = serve_application(
+                application, listeners, settings, _Orders(seat, hooks), ready, seat.slot
+            )
+    wait_for_threads(patience)

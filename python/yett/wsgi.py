@@ -35,14 +35,15 @@ def serve(
     source: Source,
     started: Callable[[], None],
     slot: _core.Slot | None = None,
-) -> None:
-    """Serve with threads until ``source`` has an order; then finish running requests within the graceful timeout.
+) -> Order | None:
+    """Serve with threads until ``source`` has an order; then finish running requests within limits. The last order.
 
     ``started`` is called when it begins. A thread that does not come back from the application even at the end is named
     in the log and left behind. Raises `ThreadsError`.
     """
     server = _core.WsgiServer(application, listeners, settings, contextvars.copy_context(), slot)
     threads: list[threading.Thread] = []
+    orders = Orders(source)
     try:
         for number in range(1, settings.threads + 1):
             # No daemons: the threads that an application starts would be daemons too, and die with the process.
@@ -56,7 +57,6 @@ def serve(
         with server.watch():
             try:
                 started()
-                orders = Orders(source)
                 orders.wait()
                 _finish(server, orders, settings)
             finally:
@@ -67,6 +67,7 @@ def serve(
             names = ", ".join(thread.name for thread in busy)
             _core.write_log("warning", f"still in the application after the graceful timeout: {names}")
         server.close()
+    return orders.current
 
 
 def _finish(server: _core.WsgiServer, orders: Orders, settings: _core.Settings) -> None:

@@ -55,7 +55,7 @@ def times_open(pid: int, file: Path) -> int:
 
 
 def temporary_files(pid: int, folder: Path | None = None) -> list[int]:
-    """The sizes of the open files (in `folder`, if given) that have no name any more, in bytes; on a disk, not in memory."""
+    """The sizes of the open files (in `folder`, if given) on a disk that have no name any more, in bytes."""
     sizes = []
     for path, target in _descriptors(pid):
         if target.startswith("/memfd:"):

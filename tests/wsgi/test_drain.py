@@ -82,8 +82,7 @@ def in_clean_order(server) -> bool:
     return server.log.splitlines()[-1] == "atexit"
 
 
-@STOPPING
-def test_what_runs_is_finished(start, number):
+def test_what_runs_is_finished(start):
     server = start()
     with Client(server.port) as one, Client(server.port) as two, Client(server.port) as idle:
         fresh = Client(server.port)
@@ -91,7 +90,7 @@ def test_what_runs_is_finished(start, number):
         for client in (one, two):
             client.begin("GET", "/wait")
         server.wait_for("^waiting 2$")
-        server.signal(number)
+        server.signal(signal.SIGTERM)
         # Idle connections are closed at once, while the requests still run.
         assert idle.rest() == b""
         assert fresh.rest() == b""
@@ -233,11 +232,28 @@ def test_a_thread_of_the_application_is_given_up(start):
     assert "threads of the application are still at work and are given up: of the application" in server.log
 
 
-@STOPPING
+@pytest.mark.parametrize(
+    ("supervised", "path"),
+    [
+        *(("--supervisor", path) for path in ("/forever", "/burn", "/busy")),
+        *(("--no-supervisor", path) for path in ("/forever", "/burn")),
+    ],
+)
+def test_sigint_ends_what_runs(start, supervised, path):
+    """Who holds the interpreter itself is killed by the supervisor."""
+    server = start(supervised, "--graceful-timeout", "1h")
+    with Client(server.port) as client:
+        client.begin("GET", path)
+        server.wait_for("^waiting 1")
+        server.signal(signal.SIGINT)
+        assert server.wait() == 0
+
+
 @pytest.mark.parametrize("path", ["/forever", "/burn", "/busy"])
-def test_a_second_signal_ends_at_once(start, number, path):
+def test_a_second_signal_ends_at_once(start, path):
     """Also while the application holds the interpreter itself."""
-    server = start()
+    number = signal.SIGTERM
+    server = start("--no-supervisor", "--graceful-timeout", "1h")
     with Client(server.port) as client:
         client.begin("GET", path)
         server.wait_for("^waiting 1")
