@@ -1,5 +1,6 @@
 """Forking, so that the child is nobody's half."""
 
+import contextlib
 import os
 import signal
 import struct
@@ -31,8 +32,9 @@ def fork(in_child: Callable[[], None]) -> int:
             pid = os.fork()
         if pid == 0:
             in_child()
-            # What a worker starts is its own to wait for.
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # What a worker starts is its own to wait for. A handler that the application has set in a zygote stays.
+            if signal.getsignal(signal.SIGCHLD) is None:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
@@ -57,7 +59,9 @@ def fork_orphan() -> int:
     os.close(writer)
     with open(reader, "rb") as answer:
         told = answer.read(8)
-    os.waitpid(middle, 0)
+    with contextlib.suppress(ChildProcessError):
+        # A handler of the application's for SIGCHLD, set at import, may have been faster.
+        os.waitpid(middle, 0)
     pid, number = struct.unpack("=ii", told) if len(told) == 8 else (0, 0)
     if not pid:
         raise OSError(number, os.strerror(number) if number else "it was killed at once")

@@ -4,8 +4,12 @@
 runs. ``quick``: the server stops now.
 """
 
+import contextlib
 import selectors
-from collections.abc import Callable
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 Order = Literal["retire", "drain", "quick"]
@@ -69,12 +73,45 @@ class Orders:
 
         In the main thread: the application's own signal handlers run meanwhile.
         """
-        with selectors.DefaultSelector() as selector:
+        end = None if seconds is None else time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector, _woken_by_signals(selector):
             selector.register(self._source.fileno(), selectors.EVENT_READ)
-            while selector.select(seconds):
+            while True:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                for key, _ in selector.select(left):
+                    if key.data is not None:
+                        key.data()
                 if self.look():
                     return True
-                if seconds is not None:
-                    # Something weaker: rare, and then somebody waits a little longer.
-                    continue
-        return False
+
+
+@contextlib.contextmanager
+def _woken_by_signals(selector: selectors.BaseSelector) -> Iterator[None]:
+    """While the block runs, ``selector`` wakes when there is a signal handler of Python's to run.
+
+    The system gives a signal to any thread, SIGCHLD first of all to the one that has started the child; the main
+    thread, which alone runs handlers, would sleep on.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        try:
+            before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        except ValueError:
+            # Not the main thread, which runs no handlers.
+            yield
+            return
+
+        def drain() -> None:
+            with contextlib.suppress(BlockingIOError):
+                while ours.recv(4096):
+                    pass
+
+        selector.register(ours, selectors.EVENT_READ, drain)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)

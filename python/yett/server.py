@@ -71,6 +71,8 @@ def serve(
                 with _children_end_here(own_process) as ended:
                     ended.code = supervise(app, settings, hooks, reread, asked, passed, files)
                     return ended.code
+            if settings.workers != 1:
+                _core.write_log("warning", "--workers has no effect: with --no-supervisor one process serves")
             _serve(app, settings, own_process, hooks, asked, passed)
         return 0
     finally:

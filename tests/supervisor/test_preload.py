@@ -1,0 +1,106 @@
+"""--preload: one process imports the application, and the workers are forked from it."""
+
+import os
+import signal
+
+import pytest
+
+from support.hammer import Hammer
+from support.processes import children, name
+from support.supervised import BOTH
+from support.wait import wait_until
+
+COUNTED = """import gc
+    with open("imports", "a") as file:
+        file.write(f"{os.getpid()} ")
+    VERSION"""
+
+
+def counted(
+    interface: str, answer: str = "return repr((gc.isenabled(), gc.get_freeze_count() > 0)).encode()"
+):
+    """An application that notes each import, and answers what is asked for."""
+    return BOTH[interface].replace("VERSION", COUNTED, 1).replace('return b""', answer)
+
+
+def imports(server) -> list[int]:
+    """The processes that have imported the application, in their order."""
+    return [int(pid) for pid in (server.folder / "imports").read_text().split()]
+
+
+def zygote(server) -> int:
+    [pid] = [pid for pid in children(server.supervisor) if name(pid) == "yett-zygote"]
+    return pid
+
+
+def test_it_is_imported_once_for_each_reload(supervise, interface):
+    server = supervise(counted(interface), "--interface", interface, "--workers", "3", "--preload")
+    first = zygote(server)
+    assert imports(server) == [first]
+    # The supervisor's own, so that it learns at once when one of them ends.
+    assert len(server.workers) == 3
+    [killed, *_] = server.workers
+    os.kill(killed, signal.SIGKILL)
+    server.wait_for_ready(4)
+    server.signal(signal.SIGTTIN)
+    server.wait_for_ready(5)
+    assert imports(server) == [first]
+    server.reload()
+    wait_until(lambda: name(first) == "", "the zygote of the old code ends")
+    assert imports(server) == [first, zygote(server)]
+    assert server.stop() == 0
+    assert server.group() == []
+
+
+def test_without_it_each_worker_imports(supervise, interface):
+    server = supervise(counted(interface), "--interface", interface, "--workers", "2")
+    assert sorted(imports(server)) == sorted(server.workers)
+    assert server.stop() == 0
+
+
+def test_the_garbage_collector_leaves_alone_what_was_imported(supervise, interface):
+    server = supervise(counted(interface), "--interface", interface, "--preload")
+    assert server.get("/collector") == b"(True, True)"
+    assert server.stop() == 0
+
+
+def test_threads_of_the_import_are_warned_of(supervise, interface):
+    thread = 'import threading; threading.Thread(target=time.sleep, args=(1000,), name="poller", daemon=True).start()'
+    source = BOTH[interface].replace("VERSION", f"{thread}\n    VERSION", 1)
+    server = supervise(source, "--interface", interface, "--preload")
+    server.wait_for("WARNING: the application has started threads while it was imported.*: poller ")
+    assert server.stop() == 0
+
+
+def test_a_zygote_that_is_killed(supervise, interface):
+    server = supervise(counted(interface), "--interface", interface, "--workers", "2", "--preload")
+    workers, killed = server.workers, zygote(server)
+    with Hammer(server.port) as hammer:
+        os.kill(killed, signal.SIGKILL)
+        server.wait_for(rf"ERROR: zygote \(pid {killed}\) was killed by signal 9 \(SIGKILL\)")
+        wait_until(lambda: len(imports(server)) == 2, "another one imports")
+        hammer.goes_on()
+        assert server.workers == workers
+        hammer.stop()
+        os.kill(workers[0], signal.SIGKILL)
+        server.wait_for_ready(3)
+        server.reload()
+    assert server.stop() == 0
+    assert server.group() == []
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
+def test_what_is_random_differs_between_workers(supervise, interface, preload):
+    answer = "return f'{random.random()} {uuid.uuid4()} {secrets.token_hex()} {tempfile.mktemp()}'.encode()"
+    source = BOTH[interface].replace('return b""', answer)
+    source = source.replace(
+        "VERSION", "import random, secrets, tempfile, uuid\n    random.random()\n    VERSION", 1
+    )
+    log = ("--access-log", "access", "--access-log-format", "%(L)s", "--interface", interface)
+    server = supervise(source, "--workers", "4", *log, *preload)
+    seen: set[str] = set()
+    for _ in range(40):
+        values = server.get("/random").decode().split()
+        assert not seen & set(values)
+        seen |= set(values)
+    assert server.stop() == 0

@@ -1,0 +1,187 @@
+"""The end, as signals ask for it: SIGTERM finishes, SIGINT and SIGQUIT end fast, and a second one ends at once."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from support import Client
+from support.hammer import Hammer
+from support.processes import is_alive
+from support.supervised import ASGI, BOTH, WSGI
+from support.wait import wait_until
+
+FAST = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+
+
+def test_running_requests_finish(supervise, interface):
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
+    clients = [Client(server.port) for _ in range(4)]
+    idle = Client(server.port)
+    assert idle.get("/echo").status == 200
+    for client in clients:
+        client.begin("GET", "/wait")
+    server.waiting(len(clients))
+    server.signal(signal.SIGTERM)
+    assert idle.rest() == b""
+    server.release()
+    for client in clients:
+        response = client.response()
+        assert (response.body, response.header("connection")) == (b"waited", "close")
+        client.close()
+    idle.close()
+    assert server.wait() == 0
+    assert "WARNING" not in server.log
+    # Each worker has shut its application down.
+    assert server.log.count("shutdown") == (2 if interface == "asgi" else 0)
+    with pytest.raises(ConnectionRefusedError):
+        Client(server.port)
+
+
+def test_accepting_goes_on_for_the_drain_delay(supervise, interface):
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2", "--drain-delay", "1500ms")
+    kept = Client(server.port)
+    assert kept.get("/echo").header("connection") is None
+    server.signal(signal.SIGTERM)
+    began = time.monotonic()
+    server.wait_for("SIGTERM: stopping")
+    answered = 0
+    while True:
+        try:
+            with Client(server.port) as client:
+                response = client.get("/echo")
+        except (ConnectionError, EOFError):
+            break
+        assert response.status == 200
+        if response.header("connection") == "close":
+            answered += 1
+        if answered == 3:
+            # A connection from before is told, too.
+            assert kept.get("/echo").header("connection") == "close"
+            kept.close()
+    assert answered > 3
+    assert server.wait() == 0
+    assert time.monotonic() - began >= 1.4
+
+
+def test_what_does_not_finish_is_given_up_after_the_graceful_timeout(supervise):
+    server = supervise(ASGI, "--graceful-timeout", "500ms")
+    with Client(server.port) as client:
+        client.begin("GET", "/wait")
+        server.waiting()
+        server.signal(signal.SIGTERM)
+        assert b"waited" not in client.rest()
+    assert server.wait() == 0
+
+
+@FAST
+def test_fast(supervise, interface, number):
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
+    workers = server.workers
+    with Client(server.port) as client:
+        client.begin("GET", "/wait")
+        server.waiting()
+        began = time.monotonic()
+        server.signal(number)
+        # Far less than running requests may take (30 s).
+        assert server.wait() == 0
+        assert time.monotonic() - began < 15
+        assert b"waited" not in client.rest()
+    assert not any(is_alive(pid) for pid in workers)
+
+
+def test_a_second_signal_ends_at_once(supervise, interface):
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
+    workers = server.workers
+    with Client(server.port) as client:
+        client.begin("GET", "/wait")
+        server.waiting()
+        server.signal(signal.SIGTERM)
+        server.wait_for("SIGTERM: stopping; running requests finish first")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 128 + signal.SIGTERM
+    assert not any(is_alive(pid) for pid in workers)
+
+
+def test_a_loop_that_is_blocked_for_ever_is_killed(supervise):
+    server = supervise(ASGI, "--graceful-timeout", "0s")
+    [worker] = server.workers
+    with Client(server.port) as client:
+        client.begin("GET", "/block")
+        server.wait_for(f"blocking {worker}")
+        server.signal(signal.SIGTERM)
+        server.wait_for(rf"WARNING: worker \d+ \(pid {worker}\) has not stopped in time; it is killed")
+        assert server.wait() == 0
+    assert not is_alive(worker)
+
+
+def test_threads_that_are_blocked_for_ever_are_left(supervise):
+    server = supervise(WSGI, "--interface", "wsgi", "--graceful-timeout", "0s")
+    with Client(server.port) as client:
+        client.begin("GET", "/block")
+        server.wait_for("blocking")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+
+
+def test_an_application_that_takes_the_signals_for_itself(supervise, interface):
+    deaf = "signal.signal(signal.SIGTERM, lambda *_: say('deaf'))\n    VERSION"
+    server = supervise(
+        BOTH[interface].replace("VERSION", deaf, 1), "--interface", interface, "--workers", "2"
+    )
+    with Hammer(server.port) as hammer:
+        server.reload()
+        hammer.goes_on()
+    assert server.stop() == 0
+    assert "has not stopped in time" not in server.log
+
+
+def test_a_worker_that_somebody_ends_is_replaced(supervise, interface):
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
+    [ended, other] = server.workers
+    with Hammer(server.port) as hammer:
+        os.kill(ended, signal.SIGTERM)
+        wait_until(lambda: len(hammer.workers - {ended, other}) == 1, "another takes its place")
+        wait_until(lambda: not is_alive(ended), "it ends")
+        hammer.goes_on()
+    assert server.stop() == 0
+
+
+def test_while_it_starts(begin):
+    server = begin("import os, time\nos.write(1, b'importing\\n')\ntime.sleep(1000)\n", "--workers", "2")
+    server.wait_for("importing")
+    server.signal(signal.SIGTERM)
+    began = time.monotonic()
+    server.wait()
+    assert time.monotonic() - began < 15
+    assert server.group() == []
+
+
+def test_a_unix_socket_is_removed_at_the_end(supervise):
+    server = supervise(ASGI, "--bind", "unix:socket", "--workers", "2")
+    path = server.folder / "socket"
+    with Hammer(str(path)) as hammer:
+        server.reload()
+        hammer.goes_on()
+        os.kill(server.workers[0], signal.SIGKILL)
+        server.wait_for_ready(5)
+        hammer.forget_failures()
+        hammer.goes_on()
+        assert path.is_socket()
+    assert server.stop() == 0
+    assert not path.exists()
+
+
+def test_without_a_supervisor_one_process_serves(supervise, interface):
+    server = supervise(BOTH[interface], "--interface", interface, "--no-supervisor")
+    assert int(server.get("/echo").split()[1]) == server.supervisor
+    assert server.group() == [server.supervisor]
+    assert server.stop() == 0
+
+
+def test_without_a_supervisor_there_is_one_worker_whatever_is_asked_for(supervise):
+    server = supervise(ASGI, "--no-supervisor", "--workers", "2")
+    server.wait_for("WARNING: --workers has no effect")
+    assert server.group() == [server.supervisor]
+    assert server.stop() == 0
