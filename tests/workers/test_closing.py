@@ -60,6 +60,9 @@ def test_answers_say_so_and_accepting_goes_on(serve, tmp_path, source):
         response = running.response()
         assert (response.body, response.header("connection")) == (b"ok", "close")
         assert running.rest() == b""
+    # Nobody waits for the rest of the hour.
+    server.signal(signal.SIGTERM)
+    server.wait()
 
 
 STREAM = """
