@@ -12,7 +12,7 @@ ASGI = """
 
     async def app(scope, receive, send):
         if scope["path"] == "/hold":
-            print("holding", flush=True)
+            os.write(1, b"holding\\n")
             while not os.path.exists("release"):
                 await asyncio.sleep(0.01)
         if scope["path"] == "/fail":
@@ -25,7 +25,7 @@ WSGI = """
 
     def app(environ, start_response):
         if environ["PATH_INFO"] == "/hold":
-            print("holding", flush=True)
+            os.write(1, b"holding\\n")
             while not os.path.exists("release"):
                 time.sleep(0.01)
         if environ["PATH_INFO"] == "/fail":
@@ -60,6 +60,9 @@ def test_answers_say_so_and_accepting_goes_on(serve, tmp_path, source):
         response = running.response()
         assert (response.body, response.header("connection")) == (b"ok", "close")
         assert running.rest() == b""
+    # Nobody waits for the rest of the hour.
+    server.signal(signal.SIGTERM)
+    server.wait()
 
 
 STREAM = """
@@ -70,12 +73,12 @@ STREAM = """
         await send({"type": "http.response.start", "status": 200, "headers": []})
         if path == "/stream":
             await send({"type": "http.response.body", "body": b"first ", "more_body": True})
-        print("running", path, flush=True)
+        os.write(1, f"running {path}\\n".encode())
         try:
             while not os.path.exists("release"):
                 await asyncio.sleep(0.01)
         except asyncio.CancelledError:
-            print("cancelled", path, flush=True)
+            os.write(1, f"cancelled {path}\\n".encode())
             raise
         await send({"type": "http.response.body", "body": b"last"})
 """

@@ -18,7 +18,7 @@ ASGI = """
         if scope["path"] == "/afterwards":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"x"})
-        print("running", scope["path"], os.getpid(), flush=True)
+        os.write(1, f"running {scope['path']} {os.getpid()}\\n".encode())
         await asyncio.sleep(1000)
 """
 WSGI = """
@@ -29,7 +29,7 @@ WSGI = """
         write = start_response("206 Partial", [])
         if path == "/stream":
             write(b"x")
-        print("running", path, os.getpid(), flush=True)
+        os.write(1, f"running {path} {os.getpid()}\\n".encode())
         time.sleep(1000)
 """
 

@@ -100,13 +100,17 @@ def start(request, serve, tmp_path: Path) -> Iterator[Callable[..., Workers]]:
                 "48",
                 *options,
             )
-            lines = [
-                server.wait_for(rf"worker {number} \(pid (\d+)\) is ready") for number in range(1, count + 1)
-            ]
-            return Workers(server, [int(line[1]) for line in lines], stack)
+            # All of them are ready when it says where it serves.
+            assert len(server.workers) == count
+            return Workers(server, server.workers, stack)
 
         yield start
         (tmp_path / "release").touch()
+
+
+def is_stopped(pid: int) -> bool:
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(") ")[2].startswith("T") for stat in stats)
 
 
 def let_connections_age() -> None:
@@ -121,8 +125,12 @@ def test_requests_decide_and_not_connections(start):
         workers.connect_to(idle)
     for client in [workers.connect_to(busy) for _ in range(8)]:
         assert workers.hold(client) == busy
-    let_connections_age()
-    assert [workers.hold(workers.connect()) for _ in range(4)] == [idle] * 4
+    served = Counter()
+    for _ in range(6):
+        let_connections_age()
+        served[workers.hold(workers.connect())] += 1
+    # One may have been late, on a busy machine: then the other does not let it wait.
+    assert served[idle] >= 5, served
 
 
 def test_a_burst_is_spread(start):
@@ -157,6 +165,8 @@ def test_who_does_not_come_is_not_waited_for_and_counts_again_when_it_is_back(st
     away, here = workers.pids
     os.kill(away, signal.SIGSTOP)
     try:
+        # Until then the kernel may still give it a connection to accept.
+        wait_until(lambda: is_stopped(away), "every thread of the worker has stopped")
         # The first few are left to the other, which has nothing to do.
         assert [workers.hold(workers.connect()) for _ in range(12)] == [here] * 12
     finally:
