@@ -1,6 +1,6 @@
 """``yett check``: what can be known to be wrong before anything is served."""
 
-from . import _core, output, server
+from . import _core, output, process, server
 from .threads import wait_for_threads
 
 _SPOKEN = {"asgi": "an ASGI", "wsgi": "a WSGI"}
@@ -11,6 +11,7 @@ def check(target: str, settings: _core.Settings) -> int:
 
     The exit code. Raises what `server.serve` raises before it listens.
     """
+    process.enter(settings)
     server.open_logs(settings)
     interface = server.load(target, settings).interface
     if interface == "asgi":

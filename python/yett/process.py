@@ -134,6 +134,20 @@ def give_files(settings: _core.Settings) -> None:
         _give(path, stat.S_ISREG, identity)
 
 
+def make_logs(settings: _core.Settings) -> None:
+    """Make the files of the logs anew that were moved away, for the user that the settings name: workers may not be
+    able to make them."""
+    if check(settings) is None:
+        return
+    for path in _core.log_files(settings):
+        # Not through a link, which may lead anywhere. What cannot be made, those who write to it will say.
+        with contextlib.suppress(OSError):
+            os.close(
+                os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+            )
+    give_files(settings)
+
+
 def _give(path: str | os.PathLike[str], is_right: Callable[[int], bool], identity: Identity) -> None:
     # What stands there may not be what we have opened, when the folder is somebody else's: neither links nor other
     # people's files are given away. The descriptor makes sure that it is the file that was looked at.

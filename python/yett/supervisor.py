@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core, function_hooks, process, systemd, worker, zygote
 from .forking import fork
 from .hooks import HookError, Hooks
-from .server import announce, open_listeners
+from .server import LogError, announce, open_listeners, open_logs
 from .successor import Succession, Successor
 
 if TYPE_CHECKING:
@@ -126,6 +126,9 @@ class Supervision:
                     return first
                 case "read-settings":
                     self._read_settings()
+                case "reopen-logs":
+                    process.make_logs(self._settings)
+                    self._core.reopen_logs()
                 case "spawn-successor":
                     self._spawn_successor()
                 case "readable" if first == self._files_watched:
@@ -236,8 +239,9 @@ class Supervision:
         hooks = function_hooks.named(settings, found[1] or Hooks())
         try:
             hooks.taking_over(self._addresses, self._workers)
-        except HookError as error:
-            self._core.configuration_failed(error.message)
+            self._move_logs(settings)
+        except (HookError, LogError) as error:
+            self._core.configuration_failed(getattr(error, "message", None) or str(error.args[-1]))
             return
         self._settings, self.hooks = settings, hooks
         for name in unchangeable:
@@ -246,6 +250,15 @@ class Supervision:
         if self._workers != before:
             self.hooks.worker_count(self._workers, before)
         self._core.configured(self._settings, self._workers, surge)
+
+    def _move_logs(self, settings: _core.Settings) -> None:
+        """Write where ``settings`` say from now on. Raises `LogError`; then where it was."""
+        try:
+            open_logs(settings)
+        except LogError:
+            open_logs(self._settings)
+            raise
+        process.give_files(settings)
 
     def _close_listeners(self, remove: bool) -> None:
         for listener in self._listeners:

@@ -6,6 +6,7 @@ import pytest
 
 from support import Client, ServerProcess
 from support.command import run_yett
+from support.wait import wait_until
 
 WRONG_USAGE = 2
 APP = """
@@ -54,6 +55,38 @@ def test_a_reload_reads_the_files_where_the_server_was_started(folder):
         server.signal(signal.SIGHUP)
         server.wait_for("reload is through: 2 workers")
         assert server.stop() == 0
+
+
+def test_a_reload_moves_the_logs(folder):
+    common = 'app = "shop:app"\nbind = "unix:socket"\nchdir = "inner"\naccess_log = "access"\n'
+    inner = folder / "inner"
+
+    def reload(more, done):
+        (folder / "yett.toml").write_text(common + more)
+        server.signal(signal.SIGHUP)
+        wait_until(done, "the reload is through, or is refused")
+
+    (folder / "yett.toml").write_text(common)
+    with ServerProcess([], cwd=folder) as server:
+        server.wait_for("serving on unix:socket")
+        reload('error_log = "nowhere/errors"\n', lambda: "nowhere/errors: No such file" in server.log)
+        common = common.replace('"access"', '"accesses"')
+        errors = inner / "errors"
+        reload(
+            'error_log = "errors"\n', lambda: errors.exists() and "reload is through" in errors.read_text()
+        )
+        with Client(str(inner / "socket")) as client:
+            assert client.get().status == 200
+        assert server.stop() == 0
+        assert "SIGTERM" not in server.log
+    assert "SIGTERM" in errors.read_text()
+    assert "GET / HTTP" in (inner / "accesses").read_text()
+    assert (inner / "access").read_text() == ""
+
+
+def test_the_application_is_checked_there(folder):
+    result = run_yett("check", "shop:app", "--chdir", "inner", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("umask", ["027", "0o077"])

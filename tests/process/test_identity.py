@@ -95,7 +95,9 @@ def test_the_application_is_imported_and_run_as_this_user_for_good(folder, optio
 @KINDS
 def test_logs_and_sockets_are_theirs(folder, options):
     (folder / "logs").mkdir()
-    os.chown(folder / "logs", NOBODY.pw_uid, -1)
+    if options == ["--no-supervisor"]:
+        # Otherwise the supervisor makes them.
+        os.chown(folder / "logs", NOBODY.pw_uid, -1)
     logs = [
         "--access-log",
         "logs/access",
@@ -123,6 +125,8 @@ def test_logs_and_sockets_are_theirs(folder, options):
             return access.exists() and "GET / HTTP" in access.read_text()
 
         wait_until(reopened, "the access log is another file")
+        for name in ("access", "errors"):
+            assert (folder / "logs" / name).stat().st_uid == NOBODY.pw_uid
         assert server.stop() == 0
 
 

@@ -88,6 +88,7 @@ impl Supervisor {
                 Task::Fork { worker, slot } => ("fork", worker.0.cast_signed(), number(slot)),
                 Task::StartZygote { generation } => ("start-zygote", generation.into(), 0),
                 Task::ReadSettings => ("read-settings", 0, 0),
+                Task::ReopenLogs => ("reopen-logs", 0, 0),
                 Task::SpawnSuccessor => ("spawn-successor", 0, 0),
                 Task::Started => ("started", 0, 0),
                 Task::Reloading => ("reloading", 0, 0),
@@ -133,6 +134,14 @@ impl Supervisor {
     /// The other answer.
     fn zygote_failed(&self, generation: u32, error: String) -> PyResult<()> {
         self.tell(Event::ZygoteFailed { generation, error })
+    }
+
+    /// The answer to `reopen-logs`.
+    fn reopen_logs(&self) -> PyResult<()> {
+        self.with(|supervisor| {
+            supervisor.reopen_logs();
+            Ok(())
+        })
     }
 
     /// The answer to `read-settings`.

@@ -22,7 +22,8 @@ macro_rules! process {
         placeholder: "NAME",
         help: "Run the application as this user",
         details: "Name or number. Taken on once the addresses and the logs are open, which may need more rights, and \
-                  before the application is imported. Its groups are those of the user.",
+                  before the application is imported. Its groups are those of the user. Logs and unix sockets \
+                  become the user's, and so do the new log files that the supervisor makes on SIGUSR1: it stays who it was.",
         equivalents: Equivalents { gunicorn: &["user"], ..NO_EQUIVALENTS },
         sample: ("www-data", || Value::Text("www-data".into())),
     }

@@ -70,6 +70,8 @@ pub enum Task {
     },
     /// Read the settings, and tell [`Supervisor::event`].
     ReadSettings,
+    /// Make new files of logs that others can open, and tell [`Supervisor::reopen_logs`].
+    ReopenLogs,
     /// Start a new supervisor, and tell [`Supervisor::event`] what becomes of it.
     SpawnSuccessor,
     /// All workers are ready for the first time.
@@ -237,6 +239,13 @@ impl Supervisor {
     pub fn zygote_forked(&mut self, generation: u32, pid: u32, channel: UnixStream) {
         self.zygotes.insert(generation, Zygote::new(pid, channel));
         self.event(Event::ZygoteForked { generation, pid });
+    }
+
+    /// The files of the logs can be reopened: tells all processes that write to them.
+    pub fn reopen_logs(&self) {
+        for pid in self.workers.pids().chain(self.zygotes.values().map(|zygote| zygote.pid)) {
+            children::send(pid, SystemSignal::USR1);
+        }
     }
 
     /// What a dead worker has left has been looked at: its place is free.
@@ -407,12 +416,7 @@ impl Supervisor {
                 return;
             }
             Action::Order { worker, order } => return self.order(worker, order),
-            Action::ReopenLogs => {
-                for pid in self.workers.pids().chain(self.zygotes.values().map(|zygote| zygote.pid)) {
-                    children::send(pid, SystemSignal::USR1);
-                }
-                return;
-            }
+            Action::ReopenLogs => Task::ReopenLogs,
             Action::Removed { worker } => {
                 let Some(Worker { slot, pid, .. }) = self.workers.remove(worker) else { return };
                 Task::Removed { slot, pid }
