@@ -5,6 +5,9 @@ import threading
 
 import pytest
 
+from support import Client
+from support.wait import wait_until
+
 APP = """
     import ctypes, os, time
 
@@ -50,6 +53,8 @@ APP = """
         elif path == "/count":
             sum(number for number in range(3000))
         start_response("200 OK", [])
+        if path == "/large":
+            return (bytes(20_000_000) for _ in range(2))
         if path == "/stream":
             return stream(int(environ["QUERY_STRING"]))
         return [b"answered"]
@@ -119,6 +124,21 @@ def test_but_not_longer_than_the_limit_for_all_of_it(serve):
     line = server.line("/stream")
     assert (line["status"], line["outcome"], line["reason"]) == (200, "timed-out", TOO_LATE)
     assert "in stream" in server.message("stuck: a request takes longer than it may")
+
+
+def test_a_client_that_takes_little_at_a_time_does_not_hold_the_thread(serve):
+    server = serve("--request-total-timeout", "1s", "--response-spool", "0", "--write-timeout", "1s")
+    with Client(server.server.port, receive_buffer=4096) as client:
+        client.begin("GET", "/large")
+
+        def is_ended() -> bool:
+            # A slow client, but not one that takes nothing.
+            assert client.socket.recv(64)
+            return "ERROR: GET /large: ended, for it took longer than it may" in server.server.log
+
+        wait_until(is_ended, "the thread is called back")
+    assert server.line("/large")["outcome"] == "timed-out"
+    assert "nothing has helped" not in server.server.log
 
 
 def test_a_lock_that_is_held_in_c_is_told_with_stacks(serve):

@@ -84,6 +84,9 @@ impl Stacks {
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(LARGEST).min(LARGEST);
         let mut text = vec![0; length];
         file.read_exact_at(&mut text, 0)?;
+        if text.is_empty() {
+            return Err(io::Error::other("the application has had a signal blocked"));
+        }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 

@@ -49,7 +49,7 @@ impl Post {
             began: AtomicU64::new(0),
             started: AtomicBool::new(false),
             waits: AtomicBool::new(false),
-            raised: AtomicU64::new(0),
+            raised: AtomicU64::new(u64::MAX),
             suspect: Mutex::default(),
         }
     }
@@ -82,6 +82,11 @@ impl Post {
             ffi::raise_in_thread(py, self.ident, None);
         }
         raised
+    }
+
+    /// Whether the thread is called back from its request, which Python will tell it as soon as it comes there.
+    pub fn is_called_back(&self) -> bool {
+        self.raised.load(Ordering::Relaxed) == self.serial.load(Ordering::Relaxed)
     }
 
     /// Runs `wait`, in which the thread waits for its client.
@@ -200,7 +205,8 @@ impl Subject for Engine {
         for post in &*self.posts.lock() {
             match post.look(now, &self.posts.limits) {
                 Some((serial, Due::Stuck { .. })) => stuck.push((Arc::clone(post), serial)),
-                Some((_, Due::Hopeless { .. })) => overdue.hopeless = true,
+                // A slow client has limits of its own, and is no reason to replace a worker.
+                Some((_, Due::Hopeless { .. })) => overdue.hopeless |= !post.waits.load(Ordering::Relaxed),
                 Some((_, Due::GoesOn { .. })) | None => {}
             }
         }

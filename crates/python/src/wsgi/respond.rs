@@ -78,6 +78,10 @@ impl Worker {
                     spool_limit = 0;
                 }
             }
+            // A client that takes a byte now and then would keep the thread from being told.
+            if self.post.is_called_back() {
+                break;
+            }
             let patience = self.engine.options.timeouts.write;
             match self.post.waiting(|| connection.wait_for_client(Wait::Writable, patience)) {
                 Ok(true) => {}
