@@ -7,6 +7,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,15 @@ from .wait import wait_until
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium (Debian: chromium)")
 
+# Puts two descriptors where the browser looks for them; either may be in the other's place.
+_LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
 
 class Browser:
     """One page of a browser."""
@@ -29,22 +39,14 @@ class Browser:
         # It reads commands from descriptor 3 and writes to 4.
         commands_in, commands_out = os.pipe()
         answers_in, answers_out = os.pipe()
-        os.set_inheritable(commands_in, True)
-        os.set_inheritable(answers_out, True)
         options = (
             "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync "
             "--disable-component-update --disable-dev-shm-usage --hide-scrollbars --remote-debugging-pipe"
         )
-        launch = f'exec "$0" "$@" 3<&{commands_in} 4>&{answers_out}'
         self._process = subprocess.Popen(
             [
-                "/bin/sh",
-                "-c",
-                launch,
-                str(CHROMIUM),
-                *options.split(),
-                f"--user-data-dir={folder}",
-                "about:blank",
+                *(sys.executable, "-c", _LAUNCH, str(commands_in), str(answers_out), str(CHROMIUM)),
+                *(*options.split(), f"--user-data-dir={folder}", "about:blank"),
             ],
             pass_fds=(commands_in, answers_out),
             stdin=subprocess.DEVNULL,

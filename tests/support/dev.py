@@ -15,9 +15,11 @@ async def app(scope, receive, send):
     status, fields, pieces = answer(scope["path"])
     headers = [(name.encode(), value.encode()) for name, value in fields]
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    # What is there at once is sent at once; what is made piece by piece, so, with an empty one at the end.
+    last = pieces.pop() if isinstance(pieces, list) and pieces else b""
     for piece in pieces:
         await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": last})
 """
 WSGI = """
 def app(environ, start_response):
