@@ -6,7 +6,7 @@ import pytest
 
 from support import Client
 from support.peers import STAND_IN, only_yett
-from support.usage import open_paths
+from support.usage import temporary_files
 
 # The same must hold for both; the peers know one way only.
 MODES = {"collected": [], "streaming": ["--no-request-buffering"]}
@@ -422,4 +422,4 @@ def test_descriptors_of_collected_bodies_are_closed(serve_source):
         for way in ("echo", "some", "nothing", "fails", "keeps") * 3:
             client.request("POST", f"/{way}", body=b"x" * 100_000)
         client.get("/nothing")
-        assert [path for path in open_paths(server.pid) if "deleted" in path] == []
+        assert temporary_files(server.pid) == []
