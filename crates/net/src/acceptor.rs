@@ -340,7 +340,7 @@ impl Acceptor {
             if let Ok(Accepted::Connection(new)) = listening.listener.accept() {
                 admit(new, index);
                 if let Some(sharing) = &self.sharing {
-                    sharing.nobody_came();
+                    sharing.did_not_come();
                 }
                 break;
             }

@@ -3,6 +3,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use yett_net::acceptor::{Sharing, Watching};
 use yett_net::clock;
@@ -22,12 +23,14 @@ pub enum Woken {
 pub struct Balanced {
     slot: Arc<OwnSlot>,
     woken: Woken,
+    /// To whom the last one was left.
+    left_to: AtomicUsize,
 }
 
 impl Balanced {
     /// `slot`: this worker's.
     pub fn new(slot: Arc<OwnSlot>, woken: Woken) -> Self {
-        Self { slot, woken }
+        Self { slot, woken, left_to: AtomicUsize::new(usize::MAX) }
     }
 }
 
@@ -38,12 +41,13 @@ impl Sharing for Balanced {
         if !waits() {
             return true;
         }
+        self.left_to.store(other, Ordering::Relaxed);
         self.slot.call(other, self.woken == Woken::All);
         false
     }
 
-    fn nobody_came(&self) {
-        self.slot.nobody_came(clock::now_micros());
+    fn did_not_come(&self) {
+        self.slot.did_not_come(self.left_to.load(Ordering::Relaxed));
     }
 
     fn watches(&self, watching: Watching) {

@@ -19,8 +19,8 @@ pub trait Sharing: Debug + Send + Sync {
     /// been told when this returns false.
     fn is_ours(&self, waits: &dyn Fn() -> bool) -> bool;
 
-    /// Nobody has come for a connection that was left to others, and it was taken here.
-    fn nobody_came(&self);
+    /// The process that the last connection was left to has not come for it, and it was taken here.
+    fn did_not_come(&self);
 
     /// Whether the listeners are watched, or will be in a moment.
     fn watches(&self, watching: Watching);

@@ -116,11 +116,12 @@ impl OwnSlot {
         leave_to(self.candidate(self.index, now), self.others(now))
     }
 
-    /// Nobody of those who have less to do has come for a connection that we had left to them. They are called: as soon as
-    /// they come they count again.
-    pub fn nobody_came(&self, now: u64) {
-        while let Some(index) = leave_to(self.candidate(self.index, now), self.others(now)) {
-            self.board.slots()[index].share().set_absent(true);
+    /// The worker of a slot has not come for a connection that we had left to it. It is called: as soon as it comes it
+    /// counts again. (The others who have less to do may be next: all of them at once would be too harsh where a machine is
+    /// so busy that everybody is late.)
+    pub fn did_not_come(&self, index: usize) {
+        if let Some(slot) = self.board.slot(index) {
+            slot.share().set_absent(true);
             self.board.call(index);
         }
     }

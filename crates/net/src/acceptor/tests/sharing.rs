@@ -51,7 +51,7 @@ impl Sharing for Others {
         !(self.freer.load(Ordering::Relaxed) && waits())
     }
 
-    fn nobody_came(&self) {
+    fn did_not_come(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
     }
 
