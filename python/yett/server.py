@@ -73,7 +73,8 @@ def serve(
                     return ended.code
             if settings.workers != 1:
                 _core.write_log("warning", "--workers has no effect: with --no-supervisor one process serves")
-            _serve(app, settings, own_process, hooks, asked, passed)
+            tell = files.greet if files is not None else announce
+            _serve(app, settings, own_process, hooks, asked, passed, tell)
         return 0
     finally:
         # What the caller says of an error comes behind what the log says.
@@ -87,6 +88,7 @@ def _serve(
     hooks: Hooks,
     asked_early: set[int],
     passed: list[int],
+    tell: Callable[[list[str]], None],
 ) -> None:
     with contextlib.ExitStack() as life:
         life.enter_context(hooks.process())
@@ -97,7 +99,7 @@ def _serve(
             hooks.worker_ready()
             hooks.ready(addresses)
             if own_process:
-                announce(addresses)
+                tell(addresses)
                 systemd.ready()
 
         told: list[Order] = []

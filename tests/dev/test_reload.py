@@ -196,3 +196,10 @@ def test_nothing_is_left_behind(develop, tmp_path_factory):
     server.wait_for("ready in")
     assert server.stop() == 0
     assert not list(folder.iterdir())
+
+
+def test_without_a_supervisor_errors_are_shown_all_the_same(develop):
+    server = develop(ASGI.replace("await send(", "raise LookupError("), "--no-supervisor")
+    server.wait_for("watching +nothing")
+    assert b"LookupError" in page(server).body
+    assert server.stop() == 0

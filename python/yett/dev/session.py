@@ -50,11 +50,11 @@ class Session:
         self._write(State(now(), None, []))
 
     def state(self) -> State:
-        """What is known now. Once the folder has been removed: nothing that matters."""
+        """What is known now. Once the folder has been removed, or for another user: nothing that matters."""
         try:
             with open(os.path.join(self.folder, STATE), encoding="utf-8") as file:
                 return State(*json.load(file))
-        except FileNotFoundError:
+        except OSError:
             return State(0, None, [])
 
     def reloading(self) -> None:
@@ -93,7 +93,7 @@ class Session:
         # One at a time: what another has just written would be lost.
         try:
             lock = open(os.path.join(self.folder, "lock"), "a")
-        except FileNotFoundError:
+        except OSError:
             # The server has ended; a worker that is still being started does not matter any more.
             yield State(0, None, [])
             return
@@ -108,7 +108,7 @@ class Session:
             with open(new, "w", encoding="utf-8", errors="backslashreplace") as file:
                 json.dump(state, file)
             os.replace(new, path)
-        except FileNotFoundError:
+        except OSError:
             pass  # as above
 
 

@@ -31,6 +31,7 @@ class Watching:
             self._session.close()
             raise WatchError(getattr(error, "strerror", None) or str(error)) from None
         self._include = settings.reload_include
+        self._supervised = settings.supervisor
 
     def fileno(self) -> int:
         """Becomes readable when files have changed."""
@@ -59,9 +60,9 @@ class Watching:
         folder = os.path.relpath(self._folder)
         lines = [f"Yett {__version__}, for development", ""]
         lines += [f"  serving on {_strong(address)}" for address in addresses]
-        lines.append(
-            f"  watching   {', '.join(self._include)} in {'this folder' if folder == '.' else folder}"
-        )
+        place = "this folder" if folder == "." else folder
+        watched = f"{', '.join(self._include)} in {place}"
+        lines.append(f"  watching   {watched if self._supervised else 'nothing (--no-supervisor)'}")
         if not self._watcher.complete:
             lines.append(
                 f"             (the first {self._watcher.folders} folders: name some in --reload-exclude)"
