@@ -61,9 +61,9 @@ impl Why {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::MaxRequests => "has served as many requests as it may",
-            Self::MaxRss => "uses more memory than it may",
-            Self::Lifetime => "has lived as long as it may",
+            Self::MaxRequests => "has answered as many requests as --max-requests allows",
+            Self::MaxRss => "uses more memory than --max-rss allows",
+            Self::Lifetime => "has served as long as --worker-lifetime allows",
             Self::StuckLoop => "is stuck: its event loop or its threads do not get on",
             Self::StuckGil => "is stuck: nobody gets the interpreter's lock",
             Self::StuckRequest => "is stuck: a request that took too long could not be ended",

@@ -15,7 +15,7 @@ fn the_replacement_is_ready_before_the_old_one_goes() {
     wants(&mut story, 1, Why::MaxRss);
     assert_eq!(
         story.log(),
-        ["worker 1 (pid 1001) has served as many requests as it may; it will be replaced"]
+        ["worker 1 (pid 1001) has answered as many requests as --max-requests allows; it will be replaced"]
     );
     assert_eq!(story.forks(), [2]);
     assert_eq!(story.born[&2], (0, 1));
@@ -134,7 +134,7 @@ fn lifetimes_end_by_themselves_each_a_little_later() {
     story.pass(lifetime - 1);
     assert_eq!(story.forks(), []);
     story.pass(600_001);
-    assert_eq!(story.lines_with("has lived as long as it may"), 2);
+    assert_eq!(story.lines_with("has served as long as --worker-lifetime allows"), 2);
     assert_eq!(story.forks(), [3, 4]);
 
     let ends = |seed| {
