@@ -254,12 +254,23 @@ impl Acceptor {
         notices
     }
 
-    /// Takes nothing more and watches none of them: what waits is for other processes that have the same listeners. The
-    /// sockets stay open until [`Acceptor::close`].
+    /// Watches none of them any more: what comes from now on is for other processes that have the same listeners. What
+    /// waits already is taken: the kernel may have told of it here and nowhere else (`EPOLLEXCLUSIVE`), and then it would
+    /// wait until another connection comes. The sockets stay open until [`Acceptor::close`].
     #[must_use]
-    pub fn leave(&mut self, reactor: &Reactor) -> Vec<Notice> {
+    pub fn leave<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: impl Fn() -> D,
+        mut admit: impl FnMut(NewConnection, usize),
+    ) -> Vec<Notice> {
         self.stopped = true;
-        self.watch(false, reactor)
+        // First, so that nothing that comes later is told here.
+        let mut notices = self.watch(false, reactor);
+        for index in 0..self.listeners.len() {
+            notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
+        }
+        notices
     }
 
     /// Closes the listeners and removes their socket files.

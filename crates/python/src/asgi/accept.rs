@@ -45,9 +45,13 @@ impl Driver {
         ));
     }
 
-    /// Leaves what waits at the listeners to others.
+    /// Takes who has been let in by the kernel, and leaves who comes from now on to others.
     pub fn leave_listeners(&self) {
-        log::notices(&self.acceptor.borrow_mut().leave(&self.reactor));
+        log::notices(&self.acceptor.borrow_mut().leave(
+            &self.reactor,
+            || self.deadlines.borrow_mut(),
+            |new, index| self.admit(new, index),
+        ));
     }
 
     /// Closes the listeners and removes their socket files.

@@ -303,7 +303,8 @@ impl Engine {
 
     /// No new connections: other processes take them. Those that are open may bring one more request.
     pub fn leave(&self) {
-        log::notices(&self.acceptor().leave(self.crew.reactor()));
+        let admit = |new, index| self.admit(new, index);
+        log::notices(&self.acceptor().leave(self.crew.reactor(), || self.deadlines(), admit));
         self.close_soon();
     }
 
