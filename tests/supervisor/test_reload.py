@@ -155,11 +155,12 @@ def test_a_request_ends_in_the_old_worker(supervise, interface):
         server.waiting()
         server.change(version(BOTH[interface], "new"))
         server.reload()
+        # Once it has been told, which may take a moment.
+        wait_until(lambda: server.get("/echo").split()[0] == b"new", "new connections are for the new code")
         # A connection without a request may be just about to bring one: it is answered, and then closed.
         response = idle.get("/echo")
         assert response.body.split() == [b"1", b"%d" % old, b"/echo"]
         assert response.header("connection") == "close"
-        assert server.get("/echo").split()[0] == b"new"
         server.release()
         assert (response := request.response()).body == b"waited"
         assert response.header("connection") == "close"

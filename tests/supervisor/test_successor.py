@@ -78,7 +78,8 @@ def test_what_runs_in_the_old_one_finishes(supervise, interface):
         server.signal(signal.SIGUSR2)
         new = successor(server)
         server.wait_for("the new supervisor serves; this one stops when its requests have finished")
-        assert int(server.get("/echo").split()[1]) in children(new)
+        # The old workers have yet to be told.
+        wait_until(lambda: int(server.get("/echo").split()[1]) in children(new), "the new ones serve")
         assert is_alive(worker)
         server.release()
         assert client.response().body == b"waited"
