@@ -45,7 +45,7 @@ def _uvicorn(python: str, app: str, port: int) -> list[str]:
 
 
 def _gunicorn(python: str, app: str, port: int) -> list[str]:
-    options = f"--workers {WORKERS} --preload --worker-class uvicorn_worker.UvicornWorker --log-level warning"
+    options = f"--workers {WORKERS} --preload --worker-class asgi --log-level warning"
     return [python, "-m", "gunicorn", app, "--bind", f"{HOST}:{port}", *options.split()]
 
 
@@ -53,7 +53,7 @@ MEMORY = (
     ServerKind("yett", "Yett", "yett", _yett(f"--workers {WORKERS}")),
     ServerKind("yett-preload", "Yett, `--preload`", "yett", _yett(f"--workers {WORKERS} --preload")),
     ServerKind("uvicorn", "Uvicorn", "uvicorn", _uvicorn),
-    ServerKind("gunicorn", "Gunicorn `--preload`, uvicorn-worker", "gunicorn", _gunicorn),
+    ServerKind("gunicorn", "Gunicorn `--preload`, its asgi worker", "gunicorn", _gunicorn),
     ServerKind("granian", "Granian", "granian", _granian),
 )
 
