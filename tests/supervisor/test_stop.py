@@ -162,7 +162,9 @@ def test_a_unix_socket_is_removed_at_the_end(supervise):
     server = supervise(ASGI, "--bind", "unix:socket", "--workers", "2")
     path = server.folder / "socket"
     with Hammer(str(path)) as hammer:
+        first = set(server.workers)
         server.reload()
+        wait_until(lambda: not first & set(server.workers), "the old workers have gone")
         hammer.goes_on()
         os.kill(server.workers[0], signal.SIGKILL)
         server.wait_for_ready(5)
