@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from . import _core, function_hooks, importer, interface, process, systemd
+from . import _core, forking, function_hooks, importer, interface, process, systemd
 from .hooks import Hooks
 from .orders import Order, Overheard, Source
 from .threads import wait_for_threads
@@ -57,6 +57,7 @@ def serve(
     that the application has left at work. ``hooks`` are called at the turns of its life; ``reread`` reads the settings
     again for a reload, and ``files`` says when that is to be. Raises `HookError` and `ProcessError`.
     """
+    forking.keep_children_apart()
     # Before the import of the application: who made a mistake in an option need not wait for it.
     process.enter(settings)
     process.check(settings)
