@@ -60,8 +60,12 @@ def keep_children_apart() -> None:
     os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
-def fork(in_child: Callable[[], None]) -> int:
-    """`os.fork`; ``in_child`` is called in the child before any signal reaches it. Raises `OSError`."""
+def fork(in_child: Callable[[], None], *, serves: bool = False) -> int:
+    """`os.fork`; ``in_child`` is called in the child before any signal reaches it. Raises `OSError`.
+
+    ``serves``: SIGUSR1 does not reach it before `logs_are_watched`; the supervisor may ask it to reopen its logs at
+    once.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with warnings.catch_warnings():
@@ -77,9 +81,16 @@ def fork(in_child: Callable[[], None]) -> int:
             # What a worker starts is its own to wait for. A handler that the application has set in a zygote stays.
             if signal.getsignal(signal.SIGCHLD) is None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if serves:
+                before.add(signal.SIGUSR1)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
+
+
+def logs_are_watched() -> None:
+    """In a child: SIGUSR1 has somebody who reopens the logs."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
 
 def fork_orphan() -> int:
@@ -89,7 +100,7 @@ def fork_orphan() -> int:
     if middle == 0:
         os.close(reader)
         try:
-            pid = fork(lambda: None)
+            pid = fork(lambda: None, serves=True)
         except OSError as error:
             os.write(writer, struct.pack("=ii", 0, error.errno or 0))
             os._exit(1)
