@@ -12,7 +12,7 @@ from collections.abc import Callable
 from . import _core
 
 # What the supervisor watches. A child that has it watched, too, would answer in its parent's place.
-_SIGNALS = {
+SIGNALS = {
     signal.SIGCHLD,
     signal.SIGTERM,
     signal.SIGINT,
@@ -40,7 +40,7 @@ _thread = _Thread()
 
 def _before() -> None:
     # One that comes to the child before our handlers are gone there would be answered in its parent.
-    _thread.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    _thread.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def _in_parent() -> None:
@@ -66,7 +66,7 @@ def fork(in_child: Callable[[], None], *, serves: bool = False) -> int:
     ``serves``: SIGUSR1 does not reach it before `logs_are_watched`; the supervisor may ask it to reopen its logs at
     once.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         with warnings.catch_warnings():
             # From Python 3.12 on it warns of other threads. The only one here writes the logs, and knows of forks.

@@ -69,7 +69,7 @@ def serve(
             if settings.supervisor and (own_process or settings.workers != 1 or settings.preload):
                 from .supervisor import supervise
 
-                with _children_end_here(own_process) as ended:
+                with _children_end_here(own_process) as ended, _signals_given_back(own_process):
                     ended.code = supervise(app, settings, hooks, reread, asked, passed, files)
                     return ended.code
             if settings.workers != 1:
@@ -198,6 +198,19 @@ def _children_end_here(own_process: bool) -> Iterator[SimpleNamespace]:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(ended.code)
+
+
+@contextlib.contextmanager
+def _signals_given_back(own_process: bool) -> Iterator[None]:
+    """Unless the process is there for serving, what it does besides answers signals as before."""
+    parent = os.getpid()
+    before = {number: signal.getsignal(number) for number in forking.SIGNALS}
+    try:
+        yield
+    finally:
+        if not own_process and os.getpid() == parent:
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from support.hammer import Hammer
-from support.supervised import ASGI, BOTH
 from support.processes import is_alive
+from support.supervised import ASGI, BOTH
 from support.wait import wait_until
 
 ALONE = pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
