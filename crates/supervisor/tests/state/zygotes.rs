@@ -45,7 +45,7 @@ fn an_application_that_cannot_be_imported_ends_the_server() {
     story.zygote_exits(1, KILLED);
     assert_eq!(story.deeds().last(), Some(&Action::Exit(6)));
 
-    let mut machine = yett_supervisor::state::Machine::new(preload(), 0);
+    let mut machine = Machine::new(preload(), 0);
     machine.handle(0, Event::Start);
     let actions = machine.handle(0, Event::ZygoteFailed { generation: 1, error: "no".into() });
     assert_eq!(actions.last(), Some(&Action::Exit(6)));
