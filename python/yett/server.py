@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from . import _core, function_hooks, importer, interface, process, systemd
+from . import _core, forking, function_hooks, importer, interface, process, systemd
 from .hooks import Hooks
 from .orders import Order, Overheard, Source
 from .threads import wait_for_threads
@@ -57,6 +57,7 @@ def serve(
     that the application has left at work. ``hooks`` are called at the turns of its life; ``reread`` reads the settings
     again for a reload, and ``files`` says when that is to be. Raises `HookError` and `ProcessError`.
     """
+    forking.keep_children_apart()
     # Before the import of the application: who made a mistake in an option need not wait for it.
     process.enter(settings)
     process.check(settings)
@@ -68,7 +69,7 @@ def serve(
             if settings.supervisor and (own_process or settings.workers != 1 or settings.preload):
                 from .supervisor import supervise
 
-                with _children_end_here(own_process) as ended:
+                with _children_end_here(own_process) as ended, _signals_given_back(own_process):
                     ended.code = supervise(app, settings, hooks, reread, asked, passed, files)
                     return ended.code
             if settings.workers != 1:
@@ -197,6 +198,19 @@ def _children_end_here(own_process: bool) -> Iterator[SimpleNamespace]:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(ended.code)
+
+
+@contextlib.contextmanager
+def _signals_given_back(own_process: bool) -> Iterator[None]:
+    """Unless the process is there for serving, what it does besides answers signals as before."""
+    parent = os.getpid()
+    before = {number: signal.getsignal(number) for number in forking.SIGNALS}
+    try:
+        yield
+    finally:
+        if not own_process and os.getpid() == parent:
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextlib.contextmanager

@@ -167,7 +167,7 @@ class Supervision:
     def _fork(self, number: int, slot: int) -> "worker.Assignment | None":
         self.hooks.forking(number)
         try:
-            pid = fork(self._core.leave)
+            pid = fork(self._core.leave, serves=True)
         except OSError as error:
             self._core.fork_failed(number, error.strerror or str(error))
             return None

@@ -4,6 +4,7 @@ import signal
 from typing import Any, NamedTuple
 
 from . import _core, interface, process
+from .forking import logs_are_watched
 from .hooks import Hooks
 from .orders import Order
 from .server import load, serve_application
@@ -51,6 +52,7 @@ def work(assignment: Assignment) -> int:
     """
     seat, listeners, settings, hooks, app, application = assignment
     seat.arrive()
+    logs_are_watched()
     _core.name_process(f"yett-worker-{seat.number}")
     if settings.error_log == "logging":
         # The supervisor, which has no application, writes to standard error instead.

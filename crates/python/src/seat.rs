@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGTERM, SIGUSR1};
 use yett_logs::writer::{self, Reopening};
 use yett_net::{Events, Reactor};
 use yett_supervisor::process::Ties;
-use yett_supervisor::scoreboard::{Order, Slot as Place, State};
+use yett_supervisor::scoreboard::{Order, Slot as Place, State, Why};
 
 use crate::signals::install;
 use crate::slot::Slot;
@@ -144,12 +144,22 @@ impl Seat {
         if !arrived && !orphaned {
             return Ok(None);
         }
-        Ok(Some(match self.place()?.order() {
+        let place = self.place()?;
+        Ok(Some(match place.order() {
             Order::Quick => "quick",
             Order::Drain => "drain",
             _ if orphaned => "drain",
-            // Somebody who means this worker only: another takes its place.
-            Order::Retire | Order::None => "retire",
+            Order::Retire => "retire",
+            // Not from the supervisor, which may yet hear it, too, and have an order of its own. Nobody is to miss this
+            // worker: it serves until another has taken its place, and is told then.
+            Order::None if place.was_ready() => {
+                if place.ask_replacement(Why::Asked) {
+                    self.ring();
+                }
+                return Ok(None);
+            }
+            // It has nothing to finish.
+            Order::None => "retire",
         }))
     }
 
@@ -161,14 +171,15 @@ impl Seat {
         let reactor = Reactor::new()?;
         reactor.add_stream(&signals, SIGNAL)?;
         reactor.add_stream(&this.ties.lifeline, LIFELINE)?;
-        // The order may have come before anybody watched.
-        if this.place()?.order() != Order::None {
-            (&writer).write_all(&[0])?;
-        }
+        let early = writer.try_clone()?;
         // What the application has set meanwhile is put aside.
         let registered = vec![signal_hook::low_level::pipe::register(SIGTERM, writer)?];
         for signal in [SIGTERM, SIGUSR1] {
             install(signal)?;
+        }
+        // The order may have come before anybody watched. From now on its signal would be seen.
+        if this.place()?.order() != Order::None {
+            (&early).write_all(&[0])?;
         }
         *this.watching.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Watching { reactor, signals, registered });

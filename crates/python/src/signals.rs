@@ -32,6 +32,21 @@ pub fn install(signal: i32) -> std::io::Result<()> {
     Ok(())
 }
 
+/// In a child that the application has forked: our handlers, which would answer in its parent's place, are gone. What the
+/// application has chosen itself stays. To be called by its only thread.
+#[pyfunction]
+pub fn leave_signals() {
+    // Held, by a thread that is not here, if the parent was just installing one.
+    let Ok(installed) = INSTALLED.try_lock() else { return };
+    // The list stays: should the child itself serve, `install` puts the handlers back.
+    for (signal, ours) in installed.iter() {
+        if Disposition::of(*signal).is_ok_and(|now| now.is_same(ours)) {
+            // Cannot fail: we were allowed to choose before.
+            let _ = Disposition::default_action().set(*signal);
+        }
+    }
+}
+
 /// Watches SIGINT and SIGTERM while it lives, and has SIGUSR1 reopen the logs.
 #[pyclass(frozen, module = "yett._core")]
 pub struct StopSignals {

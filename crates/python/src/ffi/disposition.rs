@@ -25,6 +25,18 @@ impl Disposition {
         }
     }
 
+    /// What the system does by itself.
+    pub fn default_action() -> Self {
+        // SAFETY: a structure of numbers, an address of code that may be absent, and a set of signals: all zeros are
+        // `SIG_DFL`, no flags, and the empty set.
+        Self(unsafe { MaybeUninit::zeroed().assume_init() })
+    }
+
+    /// Whether the same code is called.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.sa_sigaction == other.0.sa_sigaction
+    }
+
     /// Whether nobody has chosen it: what the system does by itself.
     pub fn is_default(&self) -> bool {
         self.0.sa_sigaction == libc::SIG_DFL

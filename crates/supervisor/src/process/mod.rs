@@ -130,6 +130,8 @@ pub struct Supervisor {
     /// How many processes of our control group the kernel had killed for want of memory.
     oom_kills: Option<u64>,
     next_look: Millis,
+    /// This process was itself kept from looking in time: what stands still may have been stopped together with it.
+    was_late: bool,
     watchdog: Option<Watchdog>,
     tasks: VecDeque<Task>,
 }
@@ -168,6 +170,7 @@ impl Supervisor {
             limits,
             oom_kills: cgroup::oom_kills(Path::new("/")),
             next_look: now + LOOK_EVERY,
+            was_late: false,
             watchdog: None,
             tasks: VecDeque::new(),
         })
@@ -299,9 +302,12 @@ impl Supervisor {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.keep_awake(now());
         }
-        if now() >= self.next_look {
-            self.next_look = now() + LOOK_EVERY;
-            self.look_closely();
+        let time = now();
+        if time >= self.next_look {
+            let late = time - self.next_look > LOOK_EVERY;
+            self.next_look = time + LOOK_EVERY;
+            self.look_closely(late || self.was_late);
+            self.was_late = late;
         }
         if self.machine.next_timeout().is_some_and(|at| at <= now()) {
             self.event(Event::Timer);
@@ -358,8 +364,8 @@ impl Supervisor {
         for (id, worker) in self.workers.iter_mut() {
             let Some(slot) = self.scoreboard.slot(worker.slot) else { continue };
             let state = slot.state();
-            let ready = !matches!(state, scoreboard::State::Free | scoreboard::State::Starting);
-            if ready && !worker.ready_told && worker.pid.is_some() {
+            // One that drains, or has ended, need not ever have served.
+            if slot.was_ready() && !worker.ready_told && worker.pid.is_some() {
                 worker.ready_told = true;
                 events.push(Event::Ready { worker: *id });
             }
@@ -377,13 +383,18 @@ impl Supervisor {
     }
 
     /// Looks for what workers do not say themselves.
-    fn look_closely(&mut self) {
+    /// `spare`: those that stand still have one more round to come round again.
+    fn look_closely(&mut self, spare: bool) {
         let now = now();
         let mut events = Vec::new();
         for (id, worker) in self.workers.iter_mut() {
             let (Some(slot), Some(pid)) = (self.scoreboard.slot(worker.slot), worker.pid) else { continue };
             let beat = slot.beat();
-            if self.limits.beat > 0 && beat > 0 && now.saturating_sub(beat) > self.limits.beat + GRACE {
+            if !spare
+                && self.limits.beat > 0
+                && beat > 0
+                && now.saturating_sub(beat) > self.limits.beat + GRACE
+            {
                 events.push(Event::Frozen { worker: *id });
             } else if self.limits.resident > 0
                 && worker.ready_told
@@ -449,7 +460,12 @@ impl Supervisor {
         }
         self.workers.insert(worker, Worker::new(slot));
         match self.zygotes.get_mut(&generation) {
-            Some(zygote) => zygote.ask(worker, slot),
+            Some(zygote) => {
+                if let Err(error) = zygote.ask(worker, slot) {
+                    let error = format!("the zygote does not hear: {error}");
+                    self.event(Event::ForkFailed { worker, error });
+                }
+            }
             None => self.tasks.push_back(Task::Fork { worker, slot }),
         }
     }

@@ -57,15 +57,19 @@ impl Zygote {
         self.channel.as_fd()
     }
 
-    /// Asks it for a worker. If it is gone, that is seen when it is reaped.
-    pub(super) fn ask(&mut self, worker: WorkerId, slot: usize) {
-        self.unanswered.push(worker);
+    /// Asks it for a worker.
+    ///
+    /// # Errors
+    /// It is gone, or has read nothing for some hundred requests: it will not answer.
+    pub(super) fn ask(&mut self, worker: WorkerId, slot: usize) -> io::Result<()> {
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
         let mut record = [0; RECORD];
         record[..8].copy_from_slice(&worker.0.to_ne_bytes());
         record[8..12].copy_from_slice(&slot.to_ne_bytes());
-        // The socket's buffer holds some hundred records, of which it reads each at once.
-        let _ = self.channel.write_all(&record);
+        // A record is in the socket's buffer as a whole, or not at all.
+        self.channel.write_all(&record)?;
+        self.unanswered.push(worker);
+        Ok(())
     }
 
     /// It is to end.

@@ -1,6 +1,6 @@
 //! What is known of one process.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::balance::Share;
 use super::entry::{Running, Table};
@@ -39,16 +39,19 @@ pub enum Why {
     StuckGil,
     /// A request that took too long could not be ended.
     StuckRequest,
+    /// Somebody has sent it SIGTERM.
+    Asked,
 }
 
 impl Why {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::MaxRequests,
         Self::MaxRss,
         Self::Lifetime,
         Self::StuckLoop,
         Self::StuckGil,
         Self::StuckRequest,
+        Self::Asked,
     ];
 
     /// Whether the worker cannot go on as it is, so that its replacement is urgent.
@@ -66,6 +69,7 @@ impl Why {
             Self::Lifetime => "has served as long as --worker-lifetime allows",
             Self::StuckLoop => "is stuck: its event loop or its threads do not get on",
             Self::StuckGil => "is stuck: nobody gets the interpreter's lock",
+            Self::Asked => "was asked to end (SIGTERM)",
             Self::StuckRequest => "is stuck: a request that took too long could not be ended",
         }
     }
@@ -122,6 +126,8 @@ struct Rare {
     seat: AtomicU32,
     generation: AtomicU32,
     state: AtomicU32,
+    /// Its worker was ready at some time.
+    was_ready: AtomicBool,
     order: AtomicU32,
     /// Requests after which it asks for a replacement; 0: none.
     limit: AtomicU64,
@@ -166,7 +172,7 @@ impl Slot {
     }
 
     fn clear(&self) {
-        let Rare { pid, seat, generation, state: _, order, limit, beat, loop_beat } = &self.rare;
+        let Rare { pid, seat, generation, state: _, was_ready, order, limit, beat, loop_beat } = &self.rare;
         let Often { in_flight, requests, accepted } = &self.often;
         for number in [pid, seat, generation, order, in_flight] {
             number.store(0, Ordering::Relaxed);
@@ -174,6 +180,7 @@ impl Slot {
         for number in [limit, beat, loop_beat, requests, accepted] {
             number.store(0, Ordering::Relaxed);
         }
+        was_ready.store(false, Ordering::Relaxed);
         self.share.clear();
         self.entries.clear();
     }
@@ -204,7 +211,16 @@ impl Slot {
 
     /// See [`State`].
     pub fn set_state(&self, state: State) {
+        if state == State::Ready {
+            self.rare.was_ready.store(true, Ordering::Release);
+        }
         self.rare.state.store(state.as_number(), Ordering::Release);
+    }
+
+    /// Whether its worker is, or was, ready to serve, whatever has become of it.
+    #[must_use]
+    pub fn was_ready(&self) -> bool {
+        self.rare.was_ready.load(Ordering::Acquire)
     }
 
     /// Changes `from` into `to`; false if its worker is in another state (by then).
@@ -310,13 +326,14 @@ impl Slot {
     }
 
     /// Asks for a replacement, unless that was asked for before, or the worker is about to end anyway. A stuck one asks
-    /// also after another reason was given, for it is urgent. Whether the state has changed: then the bell is to be rung.
+    /// also after another reason was given, for it is urgent. One that is starting cannot: it has no place to give up yet.
+    /// Whether the state has changed: then the bell is to be rung.
     pub fn ask_replacement(&self, why: Why) -> bool {
         let wish = State::WantsReplacement(why).as_number();
         let asks = |number| match State::of_number(number) {
-            State::Starting | State::Ready | State::Stuck => Some(wish),
+            State::Ready | State::Stuck => Some(wish),
             State::WantsReplacement(before) => (why.is_stuck() && !before.is_stuck()).then_some(wish),
-            State::Free | State::Draining | State::Ended => None,
+            State::Free | State::Starting | State::Draining | State::Ended => None,
         };
         self.rare.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, asks).is_ok()
     }

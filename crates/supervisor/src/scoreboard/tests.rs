@@ -41,8 +41,8 @@ fn a_board_that_cannot_be_is_an_error() {
 fn states_and_orders_come_back_as_written() {
     let board = Scoreboard::new(1).unwrap();
     let slot = &board.slots()[0];
-    let whys =
-        [Why::MaxRequests, Why::MaxRss, Why::Lifetime, Why::StuckLoop, Why::StuckGil, Why::StuckRequest];
+    let stuck = [Why::StuckLoop, Why::StuckGil, Why::StuckRequest];
+    let whys = [Why::MaxRequests, Why::MaxRss, Why::Lifetime, Why::Asked].into_iter().chain(stuck);
     let plain = [State::Free, State::Starting, State::Ready, State::Stuck, State::Draining, State::Ended];
     for state in plain.into_iter().chain(whys.map(State::WantsReplacement)) {
         slot.set_state(state);
@@ -159,6 +159,21 @@ fn the_last_request_asks_for_a_replacement_once_and_rings() {
     slot.set_state(State::Draining);
     own.ask_replacement(Why::StuckLoop);
     assert_eq!(slot.state(), State::Draining);
+}
+
+#[test]
+fn who_has_never_been_ready_asks_for_nothing_and_does_not_count_as_ready() {
+    let (_, own) = board_and_slot(1);
+    let slot = own.slot();
+    slot.take(0, 1);
+    assert!(!slot.ask_replacement(Why::Asked));
+    slot.set_state(State::Draining);
+    assert_eq!((slot.state(), slot.was_ready()), (State::Draining, false));
+    slot.set_state(State::Ready);
+    slot.set_state(State::Draining);
+    assert!(slot.was_ready());
+    slot.take(0, 2);
+    assert!(!slot.was_ready());
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl Machine {
             kill_at = kill_at.min(earlier);
         }
         let is_process = worker.pid.is_some();
-        let kill_at = (is_process && order != Order::Kill).then_some(kill_at);
+        let kill_at = (order != Order::Kill).then_some(kill_at);
         worker.leaving = Some(Leaving { order, kill_at });
         if order == Order::Retire && worker.wish.is_some() && !worker.is_stuck() {
             worker.recycled_until = Some(now.saturating_add(graceful));
@@ -174,6 +174,10 @@ impl Machine {
         // What is told of one may change what is to be told of the others.
         while let Some(worker) = self.workers.values().find(late).cloned() {
             self.dismiss(worker.id, Order::Kill);
+            if worker.pid.is_none() {
+                // Its zygote hangs, and answers when it is dead.
+                self.kill_zygote(worker.generation);
+            }
             if worker.stays() {
                 let timeout = words::span(self.config_of_start().startup_timeout);
                 let text = format!(

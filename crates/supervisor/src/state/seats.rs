@@ -74,7 +74,10 @@ impl Machine {
             return None;
         }
         let id = self.next_worker();
-        self.workers.insert(id, Worker::new(id, seat, generation));
+        let mut worker = Worker::new(id, seat, generation);
+        // A zygote may never come to forking it.
+        worker.startup_end = Some(self.now.saturating_add(self.config_of_start().startup_timeout));
+        self.workers.insert(id, worker);
         self.actions.push(Action::Fork { worker: id, seat, generation });
         Some(id)
     }

@@ -31,7 +31,7 @@ pub(super) enum Phase {
 pub(super) struct Leaving {
     /// The strongest order that it was given.
     pub order: Order,
-    /// When patience ends; `None` as long as it is no process, and after it was killed.
+    /// When patience ends, also with the fork that it is to come from; `None` after it was killed.
     pub kill_at: Option<Millis>,
 }
 

@@ -196,11 +196,17 @@ impl Machine {
 
     /// Kills all of them, at once.
     pub(super) fn kill_zygotes(&mut self) {
-        for at in 0..self.zygotes.len() {
-            let zygote = &mut self.zygotes[at];
+        let generations: Vec<u32> = self.zygotes.iter().map(|zygote| zygote.generation).collect();
+        for generation in generations {
+            self.kill_zygote(generation);
+        }
+    }
+
+    /// Kills the one of this generation, if it is a process. What was asked of it is answered when it is reaped.
+    pub(super) fn kill_zygote(&mut self, generation: u32) {
+        for zygote in self.zygotes.iter_mut().filter(|zygote| zygote.generation == generation) {
             if zygote.pid.is_some() && !zygote.killed {
                 (zygote.stopping, zygote.killed) = (true, true);
-                let generation = zygote.generation;
                 self.actions.push(Action::KillZygote { generation });
             }
         }

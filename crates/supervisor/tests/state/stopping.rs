@@ -118,7 +118,7 @@ fn a_fork_that_is_under_way_is_waited_for_and_stopped() {
     let mut machine = yett_supervisor::state::Machine::new(Config::default(), 0);
     machine.handle(0, Event::Start);
     machine.handle(1, Event::Signal(Signal::Term));
-    assert_eq!(machine.next_timeout(), None);
+    assert_eq!(machine.next_timeout(), Some(2001), "the patience with the fork");
     let worker = yett_supervisor::state::WorkerId(1);
     let actions = machine.handle(2, Event::Forked { worker, pid: 7 });
     assert!(actions.contains(&Action::Order { worker, order: Order::Quick }));

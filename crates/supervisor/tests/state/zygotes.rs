@@ -1,8 +1,8 @@
 //! With preload: workers are forked from a process that has imported the application.
 
-use yett_supervisor::state::{Action, Config, Event, Exit, Order, Signal};
+use yett_supervisor::state::{Action, Config, Event, Exit, Machine, Order, Signal, WorkerId};
 
-use crate::kit::{KILLED, Story, four};
+use crate::kit::{KILLED, Story, four, one};
 
 fn preload() -> Config {
     Config { preload: true, ..four() }
@@ -45,7 +45,7 @@ fn an_application_that_cannot_be_imported_ends_the_server() {
     story.zygote_exits(1, KILLED);
     assert_eq!(story.deeds().last(), Some(&Action::Exit(6)));
 
-    let mut machine = yett_supervisor::state::Machine::new(preload(), 0);
+    let mut machine = Machine::new(preload(), 0);
     machine.handle(0, Event::Start);
     let actions = machine.handle(0, Event::ZygoteFailed { generation: 1, error: "no".into() });
     assert_eq!(actions.last(), Some(&Action::Exit(6)));
@@ -226,4 +226,38 @@ fn preload_is_not_changed_by_a_reload() {
     story.ready(5);
     assert_eq!(story.forks(), [5, 6, 7]);
     assert_eq!(story.deeds(), []);
+}
+
+/// A zygote that has imported the application and was asked for the first worker at time 0, which it does not fork.
+fn hanging() -> Machine {
+    let mut machine = Machine::new(Config { preload: true, ..one() }, 0);
+    machine.handle(0, Event::Start);
+    machine.handle(0, Event::ZygoteForked { generation: 1, pid: 501 });
+    let actions = machine.handle(0, Event::ZygoteReady { generation: 1 });
+    assert!(actions.iter().any(|action| matches!(action, Action::Fork { .. })));
+    machine
+}
+
+/// It is killed at this time, and then everything ends with this code.
+fn is_killed_at(machine: &mut Machine, at: u64, code: i32) {
+    assert_eq!(machine.next_timeout(), Some(at));
+    let actions = machine.handle(at, Event::Timer);
+    assert!(actions.contains(&Action::KillZygote { generation: 1 }), "{actions:?}");
+    machine.handle(at, Event::Exited { pid: 501, how: KILLED, oom: false });
+    let unanswered = Event::ForkFailed { worker: WorkerId(1), error: "the zygote has ended".into() };
+    assert_eq!(machine.handle(at, unanswered).last(), Some(&Action::Exit(code)));
+}
+
+#[test]
+fn a_zygote_that_hangs_in_a_fork_is_killed() {
+    is_killed_at(&mut hanging(), 60_000, 6);
+}
+
+#[test]
+fn a_zygote_that_hangs_in_a_fork_does_not_hold_up_the_end() {
+    for signal in [Signal::Term, Signal::Int] {
+        let mut machine = hanging();
+        machine.handle(10, Event::Signal(signal));
+        is_killed_at(&mut machine, 2010, 0);
+    }
 }
