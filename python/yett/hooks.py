@@ -1,6 +1,7 @@
 """What is called at the turns of a server's life."""
 
 import contextlib
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -104,7 +105,9 @@ def must_succeed(name: str, hook: Callable[..., object], *arguments: Any) -> Non
     """Call a hook on the way up. Raises `HookError` for what it raises."""
     try:
         hook(*arguments)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is code of the user's
+    except BaseException as error:  # it is code of the user's
+        if _is_control_c(error):
+            raise
         raise HookError(f"the hook {name} failed: {summary(error)}", application_traceback(error)) from None
 
 
@@ -112,5 +115,14 @@ def may_fail(name: str, hook: Callable[..., object], *arguments: Any) -> None:
     """Call a hook. What it raises is logged, and nothing else."""
     try:
         hook(*arguments)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is code of the user's
+    except BaseException as error:  # it is code of the user's
+        if _is_control_c(error):
+            raise
         _core.write_log("error", f"the hook {name} failed\n{application_traceback(error).rstrip()}")
+
+
+def _is_control_c(error: BaseException) -> bool:
+    """Whether a person may have raised it. Supervisors and workers have no handler that does."""
+    return (
+        isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )

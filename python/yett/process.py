@@ -17,8 +17,11 @@ from . import _core
 # A descriptor for a place, which a socket has, too: on Linux.
 _LOOK = getattr(os, "O_PATH", 0)
 
-# Where the server was, and has been since it was started: the first is the start. Empty before anybody has left it.
-_left: list[str] = []
+# How a directory is held: by a descriptor, which leads there whatever becomes of its name.
+_HOLD = os.O_RDONLY | os.O_DIRECTORY | _LOOK
+
+# Where the server was started, if it has left that: a descriptor.
+_left: list[int] = []
 
 
 class ProcessError(Exception):
@@ -58,24 +61,44 @@ def enter(settings: _core.Settings) -> None:
 
 def change_directory(path: str) -> None:
     """`os.chdir`, and remember where we came from. Raises `OSError`."""
-    here = os.getcwd()
-    os.chdir(path)
-    _left.append(here)
+    here = os.open(".", _HOLD)
+    try:
+        os.chdir(path)
+    except BaseException:
+        os.close(here)
+        raise
+    if _left:
+        os.close(here)
+    else:
+        _left.append(here)
 
 
 @contextlib.contextmanager
 def at_the_start() -> Iterator[None]:
     """Be in the directory where the server was started: files of settings are looked for there, and the program is
-    started anew from there."""
+    started anew from there. Raises `OSError` if that has been removed."""
     if not _left:
+        _must_exist()
         yield
         return
-    here = os.getcwd()
-    os.chdir(_left[0])
+    here = os.open(".", _HOLD)
     try:
-        yield
+        try:
+            os.fchdir(_left[0])
+            _must_exist()
+            yield
+        finally:
+            os.fchdir(here)
     finally:
-        os.chdir(here)
+        os.close(here)
+
+
+def _must_exist() -> None:
+    # Without it a file of settings would not be found, and what it says be dropped in silence.
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise OSError(error.errno, "the directory in which the server was started has been removed") from None
 
 
 # ---- User and group ----

@@ -74,6 +74,8 @@ def serve(
                     return ended.code
             if settings.workers != 1:
                 _core.write_log("warning", "--workers has no effect: with --no-supervisor one process serves")
+            if settings.preload:
+                _core.write_log("warning", "--preload has no effect: with --no-supervisor one process serves")
             tell = files.greet if files is not None else announce
             _serve(app, settings, own_process, hooks, asked, passed, tell)
         return 0
@@ -253,10 +255,25 @@ def _stop_signals(hooks: Hooks) -> Iterator[_core.StopSignals]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def open_logs(settings: _core.Settings) -> None:
-    """Have messages go where the settings say, and make sure that both logs can be written. Raises `LogError`."""
+def open_logs(settings: _core.Settings, with_logging: bool = True) -> None:
+    """Have messages go where the settings say, and make sure that both logs can be written. Raises `LogError`.
+
+    ``with_logging``: that may be Python's `logging`; otherwise it is standard error then.
+    """
+    with _log_errors():
+        _core.open_logs(settings, with_logging)
+
+
+def check_access_log(settings: _core.Settings) -> None:
+    """Make sure that the access log can be written. Raises `LogError`."""
+    with _log_errors():
+        _core.check_access_log(settings)
+
+
+@contextlib.contextmanager
+def _log_errors() -> Iterator[None]:
     try:
-        _core.open_logs(settings)
+        yield
     except OSError as error:
         raise LogError(error.errno, error.strerror) from None
 

@@ -8,9 +8,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _core, function_hooks, process, systemd, worker, zygote
+from .errors import summary
 from .forking import fork
 from .hooks import HookError, Hooks
 from .server import LogError, announce, open_listeners, open_logs
@@ -72,6 +73,10 @@ class Supervision:
         self._settings = settings
         #: Those of now: a reload may bring others.
         self.hooks = hooks
+        # What a reload has read, until it has proven itself.
+        self._tried: _Tried | None = None
+        # The one that has proven itself.
+        self._generation = 1
         self._reread = reread
         self._succession = Succession.inherited()
         inherited = self._succession.descriptors if self._succession is not None else []
@@ -98,7 +103,6 @@ class Supervision:
         self._core = _core.Supervisor(settings, self._workers, surge)
         if (notifier := systemd.notifier()) is not None:
             self._core.keep_awake(notifier)
-        self._zygote_channels: dict[int, socket.socket] = {}
         self._successor: Successor | None = None
         # It serves: the service goes on without us.
         self._succeeded = False
@@ -118,8 +122,8 @@ class Supervision:
                     if assignment := self._fork(first, second):
                         return assignment
                 case "start-zygote":
-                    if assignment := self._start_zygote(first):
-                        return assignment
+                    if (outcome := self._start_zygote(first)) is not None:
+                        return outcome
                 case "exit":
                     if self._failure is not None:
                         raise self._failure
@@ -147,7 +151,10 @@ class Supervision:
                     self._core.forget_failure()
                     systemd.reloading()
                     self.hooks.reloading()
+                case "proven":
+                    self._take_over(first)
                 case "reloaded":
+                    self._forget_tried()
                     systemd.ready()
                     if first and self._files is not None:
                         self._files.reloaded()
@@ -165,7 +172,8 @@ class Supervision:
     # ---- children ----
 
     def _fork(self, number: int, slot: int) -> "worker.Assignment | None":
-        self.hooks.forking(number)
+        settings, hooks = self._of_generation(self._core.generation_of(slot))
+        hooks.forking(number)
         try:
             pid = fork(self._core.leave, serves=True)
         except OSError as error:
@@ -174,9 +182,9 @@ class Supervision:
         if pid:
             self._core.forked(number, pid)
             return None
-        return self._assignment(slot, None)
+        return self._assignment(slot, settings, hooks, None)
 
-    def _start_zygote(self, generation: int) -> "worker.Assignment | None":
+    def _start_zygote(self, generation: int) -> "worker.Assignment | int | None":
         ours, theirs = socket.socketpair()
         with ours, theirs:
             try:
@@ -188,16 +196,32 @@ class Supervision:
                 self._core.zygote_forked(generation, pid, ours.fileno())
                 return None
             ours.close()
-            slot, application = zygote.run(theirs, self._app, self._settings, self._core, self.hooks)
-            return self._assignment(slot, application)
+            settings, hooks = self._of_generation(generation)
+            from . import command
 
-    def _assignment(self, slot: int, application: Any) -> "worker.Assignment":
+            try:
+                slot, application = zygote.run(theirs, self._app, settings, self._core, hooks)
+            except command.FAILURES as error:
+                if self._core.has_started():
+                    return command.tell_in_log(error)
+                raise
+            return self._assignment(slot, settings, hooks, application)
+
+    def _of_generation(self, generation: int) -> tuple[_core.Settings, Hooks]:
+        """What a worker of it is to have."""
+        if self._tried is not None and generation > self._generation:
+            return self._tried.settings, self._tried.hooks
+        return self._settings, self.hooks
+
+    def _assignment(
+        self, slot: int, settings: _core.Settings, hooks: Hooks, application: Any
+    ) -> "worker.Assignment":
         for listener in self._listeners:
             listener.disown()
         if self._successor is not None:
             self._successor.close()
         seat = self._core.seat(slot)
-        return worker.Assignment(seat, self._listeners, self._settings, self.hooks, self._app, application)
+        return worker.Assignment(seat, self._listeners, settings, hooks, self._app, application)
 
     def _other_ended(self, pid: int, how: int) -> None:
         if self._successor is not None and pid == self._successor.pid:
@@ -230,8 +254,11 @@ class Supervision:
             self._core.reload()
 
     def _read_settings(self) -> None:
-        with process.at_the_start():
-            found = self._reread() if self._reread is not None else (self._settings, None)
+        try:
+            with process.at_the_start():
+                found = self._reread() if self._reread is not None else (self._settings, None)
+        except BaseException as error:  # noqa: BLE001 - a file of settings may be Python
+            found = f"they cannot be read: {summary(error)}"
         if isinstance(found, str):
             self._core.configuration_failed(found)
             return
@@ -240,23 +267,39 @@ class Supervision:
         try:
             hooks.taking_over(self._addresses, self._workers)
             self._move_logs(settings)
-        except (HookError, LogError) as error:
+        except (HookError, LogError, process.ProcessError) as error:
             self._core.configuration_failed(getattr(error, "message", None) or str(error.args[-1]))
             return
-        self._settings, self.hooks = settings, hooks
         for name in unchangeable:
             _core.write_log("warning", f"{name} cannot be changed by a reload: restart the server")
-        before, (self._workers, surge) = self._workers, _counts(self._settings)
+        workers, surge = _counts(settings)
+        self._tried = _Tried(settings, hooks, workers)
+        self._core.configured(settings, workers, surge)
+
+    def _take_over(self, generation: int) -> None:
+        self._generation = generation
+        if self._tried is None:
+            return
+        before = self._workers
+        (self._settings, self.hooks, self._workers), self._tried = self._tried, None
         if self._workers != before:
             self.hooks.worker_count(self._workers, before)
-        self._core.configured(self._settings, self._workers, surge)
+
+    def _forget_tried(self) -> None:
+        if self._tried is None:
+            return
+        self._tried = None
+        try:
+            self._move_logs(self._settings)
+        except (LogError, process.ProcessError) as error:
+            _core.write_log("error", getattr(error, "message", None) or str(error.args[-1]))
 
     def _move_logs(self, settings: _core.Settings) -> None:
         """Write where ``settings`` say from now on. Raises `LogError`; then where it was."""
         try:
-            open_logs(settings)
+            open_logs(settings, with_logging=False)
         except LogError:
-            open_logs(self._settings)
+            open_logs(self._settings, with_logging=False)
             raise
         process.give_files(settings)
 
@@ -301,6 +344,14 @@ class Supervision:
             self._successor.close()
             self._successor = None
         self._core.successor_ended(why)
+
+
+class _Tried(NamedTuple):
+    """What a reload has read."""
+
+    settings: _core.Settings
+    hooks: Hooks
+    workers: int
 
 
 def _counts(settings: _core.Settings) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from . import _core, interface, process
 from .forking import logs_are_watched
 from .hooks import Hooks
 from .orders import Order
-from .server import load, serve_application
+from .server import check_access_log, load, open_logs, serve_application
 from .threads import wait_for_threads
 
 
@@ -54,20 +54,20 @@ def work(assignment: Assignment) -> int:
     seat.arrive()
     logs_are_watched()
     _core.name_process(f"yett-worker-{seat.number}")
-    if settings.error_log == "logging":
-        # The supervisor, which has no application, writes to standard error instead.
-        _core.open_logs(settings)
     # Until it serves there is nothing to be finished: SIGTERM ends it at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from .command import FAILURES, exit_code, tell_in_log
 
     try:
+        if settings.error_log == "logging":
+            # The supervisor, which has no application, writes to standard error instead.
+            open_logs(settings)
         _work(seat, listeners, settings, hooks, app, application)
     except FAILURES as error:
-        if seat.generation > 1:
-            return tell_in_log(error)
         if not seat.tells_failure():
             return exit_code(error)
+        if seat.server_has_started():
+            return tell_in_log(error)
         raise
     finally:
         for listener in listeners:
@@ -91,6 +91,8 @@ def _work(
     with hooks.worker([listener.address for listener in listeners], seat.number, seat.generation):
         application = application or load(app, settings)
         hooks.worker_loaded(application.call)
+        # They may have gone since the supervisor has looked.
+        check_access_log(settings)
         with seat:
             patience = serve_application(
                 application, listeners, settings, _Orders(seat, hooks), ready, seat.slot

@@ -5,6 +5,7 @@ What is said over its channel: `crates/supervisor/src/process/zygote.rs`.
 
 import gc
 import os
+import signal
 import socket
 import struct
 import threading
@@ -30,6 +31,10 @@ def run(
     if settings.error_log == "logging":
         # The supervisor, which has no application, writes to standard error instead.
         _core.open_logs(settings)
+    # An import can be interrupted. Later the end of the channel says when to end, also if all of the server's processes
+    # are told: the supervisor lets workers finish first.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    core.reopen_on_signal()
     # What is garbage after the import is not looked for while it runs, so that no page gets holes that workers fill
     # one by one (the documentation of `gc.freeze`).
     gc.disable()
@@ -37,6 +42,8 @@ def run(
     application = load(app, settings)
     _warn_of_threads()
     gc.freeze()
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel.sendall(_RECORD.pack(0, 0, _READY))
     while request := channel.recv(_RECORD.size, socket.MSG_WAITALL):
         worker, slot, _ = _RECORD.unpack(request)
@@ -47,6 +54,7 @@ def run(
             channel.sendall(_RECORD.pack(worker, 0, _FAILED))
             continue
         if pid == 0:
+            core.leave()
             channel.close()
             gc.enable()
             return slot, application

@@ -148,8 +148,10 @@ def test_a_worker_that_somebody_ends_is_replaced(supervise, interface):
     assert server.stop() == 0
 
 
-def test_while_it_starts(begin):
-    server = begin("import os, time\nos.write(1, b'importing\\n')\ntime.sleep(1000)\n", "--workers", "2")
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
+def test_while_it_starts(begin, preload):
+    source = "import os, time\nos.write(1, b'importing\\n')\ntime.sleep(1000)\n"
+    server = begin(source, "--workers", "2", *preload)
     server.wait_for("importing")
     server.signal(signal.SIGTERM)
     began = time.monotonic()
@@ -183,7 +185,8 @@ def test_without_a_supervisor_one_process_serves(supervise, interface):
 
 
 def test_without_a_supervisor_there_is_one_worker_whatever_is_asked_for(supervise):
-    server = supervise(ASGI, "--no-supervisor", "--workers", "2")
+    server = supervise(ASGI, "--no-supervisor", "--workers", "2", "--preload")
     server.wait_for("WARNING: --workers has no effect")
+    server.wait_for("WARNING: --preload has no effect")
     assert server.group() == [server.supervisor]
     assert server.stop() == 0

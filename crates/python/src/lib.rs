@@ -94,6 +94,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log::flush_logs, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_files, module)?)?;
     module.add_function(wrap_pyfunction!(log::open_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(log::check_access_log, module)?)?;
     module.add_function(wrap_pyfunction!(log::write_log, module)?)?;
     log::watch_process(module)?;
     Ok(())

@@ -159,6 +159,16 @@ pub fn open_logs(settings: &Settings, with_logging: bool) -> PyResult<()> {
         };
         errors::open(target).map_err(|error| cannot_open("error log", &values.error_log, &error))?;
     }
+    check_access_log(settings)
+}
+
+/// Makes sure that the access log can be written.
+///
+/// # Errors
+/// `OSError` whose text says which file, and why not.
+#[pyfunction]
+pub fn check_access_log(settings: &Settings) -> PyResult<()> {
+    let values = &settings.values;
     match Target::of(&values.access_log, values, &python_logging()) {
         Some(target) => {
             Log::check(&target).map_err(|error| cannot_open("access log", &values.access_log, &error))

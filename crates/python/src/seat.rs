@@ -90,6 +90,11 @@ impl Seat {
         Ok(self.place()?.generation())
     }
 
+    /// The server has been ready once.
+    fn server_has_started(&self) -> bool {
+        self.ties.scoreboard.has_started()
+    }
+
     /// Whether this is the worker that tells people why none of them starts.
     fn tells_failure(&self) -> bool {
         self.ties.scoreboard.tells_failure()

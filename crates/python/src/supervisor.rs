@@ -11,7 +11,7 @@ use signal_hook::consts::SIGUSR1;
 use yett_logs::writer::{self, Reopening};
 use yett_settings::FOREVER;
 use yett_supervisor::process::{self, Limits, Task, Ties, children, signals};
-use yett_supervisor::scoreboard::Scoreboard;
+use yett_supervisor::scoreboard::{Scoreboard, Slot};
 use yett_supervisor::state::{Config, Event, Exit, Millis, WorkerId};
 
 use crate::seat::Seat;
@@ -91,6 +91,7 @@ impl Supervisor {
                 Task::ReopenLogs => ("reopen-logs", 0, 0),
                 Task::SpawnSuccessor => ("spawn-successor", 0, 0),
                 Task::Started => ("started", 0, 0),
+                Task::Proven { generation } => ("proven", generation.into(), 0),
                 Task::Reloading => ("reloading", 0, 0),
                 Task::Reloaded { success } => ("reloaded", success.into(), 0),
                 Task::Stopping => ("stopping", 0, 0),
@@ -147,7 +148,7 @@ impl Supervisor {
     /// The answer to `read-settings`.
     fn configured(&self, settings: &Settings, workers: u32, surge: u32) -> PyResult<()> {
         self.with(|supervisor| {
-            supervisor.set_limits(limits(&settings.values));
+            supervisor.try_limits(limits(&settings.values));
             supervisor.event(Event::Configured(config(&settings.values, workers, surge)));
             Ok(())
         })
@@ -204,18 +205,43 @@ impl Supervisor {
         })
     }
 
+    /// The server has been ready once: who looks at its log then does not look at what it was started from.
+    fn has_started(&self) -> bool {
+        self.ties.scoreboard.has_started()
+    }
+
+    /// In a zygote: SIGUSR1 reopens the logs, until `leave`.
+    fn reopen_on_signal(&self) -> PyResult<()> {
+        let reopening = writer::reopen_on(SIGUSR1)?;
+        install(SIGUSR1)?;
+        *self.reopening.lock().unwrap_or_else(PoisonError::into_inner) = Some(reopening);
+        Ok(())
+    }
+
+    /// Which generation the worker of a place is to belong to.
+    fn generation_of(&self, slot: usize) -> u32 {
+        self.ties.scoreboard.slot(slot).map_or(0, Slot::generation)
+    }
+
     /// In a child: the place that it has.
     fn seat(&self, slot: usize) -> PyResult<Seat> {
         Seat::new(self.ties.clone(), slot)
     }
 
     /// A dead worker's place is free: the requests that it has left get their lines in the access log.
-    fn forget(&self, slot: usize, settings: &Settings) -> PyResult<()> {
+    fn forget(&self, py: Python<'_>, slot: usize, settings: &Settings) -> PyResult<()> {
         if let Some(place) = self.ties.scoreboard.slot(slot)
             && !place.running().is_empty()
         {
-            let access_log = crate::log::open_access_log(&settings.values)?;
-            write_lost(place, access_log.as_ref());
+            match crate::log::open_access_log(&settings.values) {
+                Ok(access_log) => {
+                    write_lost(place, access_log.as_ref());
+                }
+                Err(error) => crate::log::error(&format!(
+                    "the requests of a worker that has died are missing in the access log: {}",
+                    error.value(py)
+                )),
+            }
         }
         self.with(|supervisor| {
             supervisor.forget(slot);

@@ -76,6 +76,11 @@ pub enum Task {
     SpawnSuccessor,
     /// All workers are ready for the first time.
     Started,
+    /// What a reload has brought has proven itself: the settings that were read for it are in force.
+    Proven {
+        /// The generation that serves now.
+        generation: u32,
+    },
     /// A reload begins.
     Reloading,
     /// A reload has ended.
@@ -127,6 +132,8 @@ pub struct Supervisor {
     zygotes: BTreeMap<u32, Zygote>,
     watched: Vec<OwnedFd>,
     limits: Limits,
+    /// Those of a reload that has yet to prove itself.
+    limits_tried: Option<Limits>,
     /// How many processes of our control group the kernel had killed for want of memory.
     oom_kills: Option<u64>,
     next_look: Millis,
@@ -168,6 +175,7 @@ impl Supervisor {
             zygotes: BTreeMap::new(),
             watched: Vec::new(),
             limits,
+            limits_tried: None,
             oom_kills: cgroup::oom_kills(Path::new("/")),
             next_look: now + LOOK_EVERY,
             was_late: false,
@@ -201,9 +209,10 @@ impl Supervisor {
         self.watchdog = Watchdog::of(notifier, now());
     }
 
-    /// Other limits, from the settings as they are now.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// Other limits, from the settings that a reload has read: for the workers that try them, and for all when they have
+    /// proven themselves.
+    pub fn try_limits(&mut self, limits: Limits) {
+        self.limits_tried = Some(limits);
     }
 
     /// What is to be done next; waits until there is something.
@@ -221,7 +230,13 @@ impl Supervisor {
 
     /// Tells the machine something.
     pub fn event(&mut self, event: Event) {
+        let before = self.machine.generation();
         let actions = self.machine.handle(now(), event);
+        let generation = self.machine.generation();
+        if generation != before {
+            self.limits = self.limits_tried.take().unwrap_or(self.limits);
+            self.tasks.push_back(Task::Proven { generation });
+        }
         for action in actions {
             self.carry_out(action);
         }
@@ -367,6 +382,9 @@ impl Supervisor {
             // One that drains, or has ended, need not ever have served.
             if slot.was_ready() && !worker.ready_told && worker.pid.is_some() {
                 worker.ready_told = true;
+                if self.scoreboard.has_started() {
+                    self.scoreboard.forget_failure();
+                }
                 events.push(Event::Ready { worker: *id });
             }
             if let scoreboard::State::WantsReplacement(why) = state
@@ -417,6 +435,10 @@ impl Supervisor {
                 // It sees the end of its channel, and ends.
                 if let Some(zygote) = self.zygotes.get_mut(&generation) {
                     zygote.dismiss();
+                    if !zygote.is_ready() {
+                        // It imports, and hears nothing.
+                        children::send(zygote.pid, SystemSignal::TERM);
+                    }
                 }
                 return;
             }
@@ -436,9 +458,16 @@ impl Supervisor {
             Action::ReadSettings => Task::ReadSettings,
             Action::SpawnSuccessor => Task::SpawnSuccessor,
             Action::Log(level, text) => Task::Log(level, text),
-            Action::Started => Task::Started,
+            Action::Started => {
+                self.scoreboard.set_started();
+                self.scoreboard.forget_failure();
+                Task::Started
+            }
             Action::Reloading => Task::Reloading,
-            Action::Reloaded { success } => Task::Reloaded { success },
+            Action::Reloaded { success } => {
+                self.limits_tried = None;
+                Task::Reloaded { success }
+            }
             Action::Stopping => {
                 self.scoreboard.set_draining(true);
                 Task::Stopping
@@ -456,7 +485,8 @@ impl Supervisor {
         };
         if let Some(place) = self.scoreboard.slot(slot) {
             place.take(seat, generation);
-            place.limit_requests(self.limits.requests_for(worker));
+            let tried = self.limits_tried.filter(|_| generation > self.machine.generation());
+            place.limit_requests(tried.unwrap_or(self.limits).requests_for(worker));
         }
         self.workers.insert(worker, Worker::new(slot));
         match self.zygotes.get_mut(&generation) {

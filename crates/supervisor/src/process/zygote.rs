@@ -38,6 +38,8 @@ pub struct Zygote {
     /// Its process.
     pub pid: u32,
     channel: UnixStream,
+    /// It has imported the application.
+    ready: bool,
     /// It was told to end.
     dismissed: bool,
     /// The beginning of a record.
@@ -50,7 +52,7 @@ impl Zygote {
     pub(super) fn new(pid: u32, channel: UnixStream) -> Self {
         // Failure: it stays blocking, and the zygote always answers at once.
         let _ = channel.set_nonblocking(true);
-        Self { pid, channel, dismissed: false, heard: Vec::new(), unanswered: Vec::new() }
+        Self { pid, channel, ready: false, dismissed: false, heard: Vec::new(), unanswered: Vec::new() }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -70,6 +72,11 @@ impl Zygote {
         self.channel.write_all(&record)?;
         self.unanswered.push(worker);
         Ok(())
+    }
+
+    /// It has imported the application, and listens.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
     }
 
     /// It is to end.
@@ -95,7 +102,10 @@ impl Zygote {
         let pid = u32::from_ne_bytes(record.get(8..12)?.try_into().ok()?);
         self.unanswered.retain(|asked| *asked != worker);
         Some(match u32::from_ne_bytes(record.get(12..16)?.try_into().ok()?) {
-            0 => FromZygote::Ready,
+            0 => {
+                self.ready = true;
+                FromZygote::Ready
+            }
             1 => FromZygote::Forked { worker, pid },
             _ => FromZygote::Failed { worker },
         })

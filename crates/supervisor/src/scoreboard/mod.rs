@@ -32,6 +32,7 @@ pub use slot::{Order, Slot, State, Why};
 struct Header {
     draining: AtomicBool,
     failure_told: AtomicBool,
+    started: AtomicBool,
 }
 
 /// The shared block. Made once, before the first fork; children find it where their parent had it. To be kept in an
@@ -114,6 +115,17 @@ impl Scoreboard {
     #[must_use]
     pub fn tells_failure(&self) -> bool {
         !self.memory.header().failure_told.swap(true, Ordering::AcqRel)
+    }
+
+    /// All workers of the first generation have been ready once.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.memory.header().started.load(Ordering::Acquire)
+    }
+
+    /// See [`Scoreboard::has_started`].
+    pub fn set_started(&self) {
+        self.memory.header().started.store(true, Ordering::Release);
     }
 
     /// The next failure is another one, to be told anew.

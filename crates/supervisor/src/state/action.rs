@@ -52,11 +52,11 @@ pub enum Action {
     Log(LogLevel, String),
     /// All workers are ready for the first time: say so, tell systemd `READY`, call the hook `when_ready`.
     Started,
-    /// A reload begins: tell systemd `RELOADING`.
+    /// A reload begins: tell systemd `RELOADING`, call the hook `on_reload`.
     Reloading,
     /// A reload has ended: tell systemd `READY`.
     Reloaded {
-        /// It went through: call the hook `on_reload`. Otherwise the old code keeps serving.
+        /// It went through. Otherwise the old code keeps serving, or workers do not start with the new.
         success: bool,
     },
     /// The end begins: readiness turns false, and systemd is told `STOPPING`.

@@ -58,6 +58,12 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The generation that serves: of the last reload whose first worker became ready.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// A supervisor without workers, which waits for [`Event::Start`].
     #[must_use]
     pub fn new(config: Config, now: Millis) -> Self {

@@ -88,7 +88,7 @@ impl Machine {
         if self.reload.as_ref().is_some_and(|reload| reload.stage == Stage::Settings) {
             self.log(
                 LogLevel::Error,
-                format!("reload abandoned: the settings are wrong: {text}; everything goes on as it was"),
+                format!("reload abandoned: the settings are wrong, and everything goes on as it was: {text}"),
             );
             self.end_reload(false);
         }
