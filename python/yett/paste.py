@@ -58,7 +58,8 @@ def serve(app: Any, global_conf: Mapping[str, str] | None, /, **settings: str) -
     """Serve ``app`` until SIGINT or SIGTERM: the ``paste.server_runner`` of PasteDeploy.
 
     ``settings`` are those of the command line by name, written as there, or ``host`` and ``port``, or ``listen``,
-    as other servers call them. Raises what `yett.run` raises, and names the file.
+    as other servers call them. A wrong one raises ``TypeError`` or ``ValueError``, which names the file; what keeps the
+    application from being served is printed, and raises ``SystemExit``.
     """
     from . import _core, server  # for `load` they are loaded already, or not needed at all
 
@@ -68,7 +69,14 @@ def serve(app: Any, global_conf: Mapping[str, str] | None, /, **settings: str) -
     except (TypeError, ValueError) as error:
         where = (global_conf or {}).get("__file__", "the ini file")
         raise type(error)(f"the server section of {where}: {error}") from None
-    server.serve(app, values, own_process=True)
+    from .command import FAILURES, explain, fail
+
+    try:
+        code = server.serve(app, values, own_process=True)
+    except FAILURES as error:
+        code = fail(*explain(error))
+    if code:
+        raise SystemExit(code)
 
 
 def translated(settings: Mapping[str, str]) -> dict[str, Any]:

@@ -84,9 +84,9 @@ def test_pserve(shop, lines):
         assert "Traceback" not in server.log
 
 
-def refusal(folder: Path, env: dict[str, str]) -> str:
+def refusal(folder: Path, env: dict[str, str], code: int = 1) -> str:
     run = run_python("-c", SERVE, f"config:{folder}/site.ini", cwd=folder, env=env)
-    assert run.returncode == 1
+    assert run.returncode == code
     return run.stderr.strip().splitlines()[-1]
 
 
@@ -112,7 +112,7 @@ def test_an_asynchronous_application(shop):
     (folder / "shop.py").write_text(
         "def make(global_conf, name):\n    return app\nasync def app(s, r, e): pass\n"
     )
-    assert "'app' is not a WSGI application: it is asynchronous" in refusal(folder, env)
+    assert "'app' is not a WSGI application: it is asynchronous" in refusal(folder, env, code=4)
 
 
 @pytest.mark.parametrize(
