@@ -87,7 +87,8 @@ def test_pserve(shop, lines):
 def refusal(folder: Path, env: dict[str, str], code: int = 1) -> str:
     run = run_python("-c", SERVE, f"config:{folder}/site.ini", cwd=folder, env=env)
     assert run.returncode == code
-    return run.stderr.strip().splitlines()[-1]
+    # The last line of a traceback, or that before the hint.
+    return run.stderr.strip().splitlines()[-1 if code == 1 else -2]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ use crate::systemd::Notifier;
 /// Those that are not used cost address space only.
 const SLOTS: usize = 1024;
 
+/// Places whose workers can be called: each takes a descriptor in every process, of which there may be no more than 1024.
+const MOST_CALLED: usize = 128;
+
 /// How many workers have a processor each: what may be used by affinity and by the control group's quota.
 #[pyfunction]
 pub fn usable_cpus() -> usize {
@@ -51,7 +54,7 @@ impl Supervisor {
     #[new]
     fn new(settings: &Settings, workers: u32, surge: u32) -> PyResult<Self> {
         // One worker has nobody to call. Of several, each has a place, and its replacement another.
-        let called = if workers > 1 { 2 * workers as usize } else { 0 };
+        let called = if workers > 1 { (2 * workers as usize).min(MOST_CALLED) } else { 0 };
         let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called)?);
         let values = &settings.values;
         let supervisor =
@@ -284,7 +287,7 @@ fn config(settings: &yett_settings::Settings, workers: u32, surge: u32) -> Confi
         worker_lifetime: (lifetime < FOREVER).then(|| millis(lifetime)),
         worker_lifetime_jitter: millis(settings.worker_lifetime_jitter),
         seed: process::now() ^ u64::from(std::process::id()),
-        ..Config::default()
+        most_workers: u32::try_from(SLOTS / 2).unwrap_or(u32::MAX),
     }
 }
 

@@ -4,7 +4,7 @@ macro_rules! workers {
     ($next:ident $($rest:ident)*; $($rows:tt)*) => { $next! { $($rest)*; $($rows)* Workers {
 
     /// Processes that run the application; `None` for as many as there are CPUs to use.
-    workers: Option<usize> = CountOr(1..=1024, "auto") {
+    workers: Option<usize> = CountOr(1..=512, "auto") {
         short: Some('w'),
         default: "1",
         reason: "Each takes the application's memory once more; whoever has the memory says so. Uvicorn's and \
