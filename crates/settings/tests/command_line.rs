@@ -137,7 +137,7 @@ fn mistakes_are_named_with_the_nearest_right_name() {
     refused(&["app", "-e", "4"], "unknown option '-e'");
     refused(&["app", "--worker", "4"], "unknown option '--worker' (did you mean '--workers'?)");
     refused(&["app", "-w", "many"], "--workers many: neither a whole number nor `auto`");
-    refused(&["app", "-w", "0"], "--workers 0: not between 1 and 1024, nor `auto`");
+    refused(&["app", "-w", "0"], "--workers 0: not between 1 and 512, nor `auto`");
     refused(&["app", "-b"], "a value is missing: --bind <ADDR>");
     refused(&["app", "-c"], "a value is missing: --config <PATH>");
     refused(&["app", "-zb"], "unknown option '-z'");
