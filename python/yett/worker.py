@@ -95,6 +95,6 @@ def _work(
         check_access_log(settings)
         with seat:
             patience = serve_application(
-                application, listeners, settings, _Orders(seat, hooks), ready, seat.slot
+                application, listeners, settings, _Orders(seat, hooks), ready, seat.slot(listeners, settings)
             )
     wait_for_threads(patience)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -190,3 +191,27 @@ def test_without_a_supervisor_there_is_one_worker_whatever_is_asked_for(supervis
     server.wait_for("WARNING: --preload has no effect")
     assert server.group() == [server.supervisor]
     assert server.stop() == 0
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_the_port_is_free_although_a_worker_stands_still(supervise, interface):
+    """Its supervisor was killed, and nobody else would end it."""
+    # In C, with the interpreter's lock.
+    source = BOTH[interface].replace("time.sleep(", "__import__('ctypes').PyDLL(None).sleep(")
+    assert source != BOTH[interface]
+    server = supervise(source, "--interface", interface, "--graceful-timeout", "1s")
+    with Client(server.port) as client:
+        client.begin("GET", "/block")
+        server.wait_for("^blocking")
+        [worker] = server.workers
+        os.kill(server.supervisor, signal.SIGKILL)
+        wait_until(lambda: refuses(server.port), "nobody listens any more")
+        wait_until(lambda: not is_alive(worker), "the worker is ended")
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False

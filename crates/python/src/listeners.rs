@@ -1,7 +1,7 @@
 //! Opening the addresses that the settings name, with errors that a person can act on.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -19,6 +19,15 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Another descriptor of the socket.
+    pub fn duplicate(&self) -> PyResult<OwnedFd> {
+        let inner = self.inner.lock().ok();
+        let listener = inner.as_ref().and_then(|inner| inner.as_ref());
+        let listener =
+            listener.ok_or_else(|| PyRuntimeError::new_err("this listener is in use by a server"))?;
+        Ok(listener.as_fd().try_clone_to_owned()?)
+    }
+
     /// The socket itself, once.
     pub fn take(&self) -> PyResult<yett_net::Listener> {
         let taken = self.inner.lock().ok().and_then(|mut inner| inner.take());

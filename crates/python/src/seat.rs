@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -16,12 +17,18 @@ use yett_net::{Events, Reactor};
 use yett_supervisor::process::Ties;
 use yett_supervisor::scoreboard::{Order, Slot as Place, State, Why};
 
+use crate::listeners::Listener;
+use crate::settings::Settings;
 use crate::signals::install;
 use crate::slot::Slot;
+use crate::watch::Orphan;
 
 /// What the reactor names: SIGTERM, and the end of the supervisor.
 const SIGNAL: u64 = 1;
 const LIFELINE: u64 = 2;
+
+/// What a worker without a supervisor may take beyond the graceful timeout before it is ended: its application's shutdown.
+const AFTER_DRAINING: Duration = Duration::from_secs(5);
 
 /// A worker's side. Made in the child, right after the fork.
 #[pyclass(frozen, module = "yett._core")]
@@ -114,11 +121,15 @@ impl Seat {
         Ok(())
     }
 
-    /// Its place in the scoreboard, for a gateway.
-    #[getter]
-    fn slot(&self) -> PyResult<Slot> {
+    /// Its place in the scoreboard, for the gateway that serves `listeners`.
+    fn slot(&self, listeners: Vec<Bound<'_, Listener>>, settings: &Settings) -> PyResult<Slot> {
         let bell = self.ties.bell.try_clone()?;
-        Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))
+        let listeners =
+            listeners.iter().map(|listener| listener.get().duplicate()).collect::<PyResult<Vec<_>>>()?;
+        let patience = settings.values.graceful_timeout.saturating_add(AFTER_DRAINING);
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let slot = Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))?;
+        Ok(slot.with_orphan(Orphan::new(listeners, patience)))
     }
 
     /// Becomes readable when there is an order.
