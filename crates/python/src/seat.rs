@@ -122,6 +122,7 @@ impl Seat {
     }
 
     /// Its place in the scoreboard, for the gateway that serves `listeners`.
+    #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
     fn slot(&self, listeners: Vec<Bound<'_, Listener>>, settings: &Settings) -> PyResult<Slot> {
         let bell = self.ties.bell.try_clone()?;
         let listeners =
