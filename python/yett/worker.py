@@ -88,6 +88,8 @@ def _work(
         seat.ready()
 
     process.drop_privileges(settings)
+    if application is None:
+        _core.end_with_parent()
     with hooks.worker([listener.address for listener in listeners], seat.number, seat.generation):
         application = application or load(app, settings)
         hooks.worker_loaded(application.call)

@@ -39,6 +39,7 @@ def run(
     # one by one (the documentation of `gc.freeze`).
     gc.disable()
     process.drop_privileges(settings)
+    _core.end_with_parent()
     application = load(app, settings)
     _warn_of_threads()
     gc.freeze()

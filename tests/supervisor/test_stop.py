@@ -209,6 +209,16 @@ def test_the_port_is_free_although_a_worker_stands_still(supervise, interface):
         wait_until(lambda: not is_alive(worker), "the worker is ended")
 
 
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
+def test_an_import_that_hangs_does_not_outlive_the_supervisor(supervise, preload):
+    server = supervise(ASGI, *preload)
+    server.change("import os\nprint('hangs', os.getpid(), flush=True)\n" + "import time\ntime.sleep(1000)\n")
+    server.reload()
+    hangs = int(server.wait_for(r"^hangs (\d+)")[1])
+    os.kill(server.supervisor, signal.SIGKILL)
+    wait_until(lambda: not is_alive(hangs), "it is ended")
+
+
 def refuses(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -223,3 +223,14 @@ pub fn name_process(name: &str) {
         let _ = rustix::thread::set_name(&name);
     }
 }
+
+/// Has the process get SIGTERM when its parent ends, which must be the supervisor: it may be importing, and look at nothing.
+/// Does nothing but on Linux. To be called when the process is the user that it is to be: a change ends it.
+#[pyfunction]
+pub fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    {
+        // Failure: once it serves it notices by itself.
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    }
+}
