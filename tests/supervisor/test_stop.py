@@ -213,7 +213,7 @@ def test_the_port_is_free_although_a_worker_stands_still(supervise, interface):
 def test_an_import_that_hangs_does_not_outlive_the_supervisor(supervise, preload):
     server = supervise(ASGI, *preload)
     server.change("import os\nprint('hangs', os.getpid(), flush=True)\n" + "import time\ntime.sleep(1000)\n")
-    server.reload()
+    server.signal(signal.SIGHUP)
     hangs = int(server.wait_for(r"^hangs (\d+)")[1])
     os.kill(server.supervisor, signal.SIGKILL)
     wait_until(lambda: not is_alive(hangs), "it is ended")
