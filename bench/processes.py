@@ -125,7 +125,7 @@ def second_core(python: str, rounds: int) -> str:
     cores()  # two, or this says what is missing
     for app, path, title in (
         ("hello:app", "/", "hello"),
-        ("compute:app", "/", "100 µs of Python"),
+        ("wsgi_work:app", "/compute/100", "100 µs of Python (WSGI)"),
     ):
         rates: dict[int, list[float]] = {1: [], 2: []}
         costs: dict[int, list[float]] = {1: [], 2: []}
