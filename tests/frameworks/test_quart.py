@@ -74,7 +74,7 @@ def server(request, serve):
     server.wait_for("^before serving$")
     yield server
     assert server.stop() == 0
-    server.wait_for("^after serving$")
+    server.wait_for("after serving")
     assert "ERROR" not in server.log
     assert "WARNING" not in server.log
 
