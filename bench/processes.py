@@ -104,9 +104,9 @@ def memory(python: str) -> str:
     for kind in MEMORY:
         try:
             with Server(kind, python, "fastapi_routes:app", None) as server:
-                server.wait_until_answering("/items/{item_id}")
+                server.wait_until_answering("/items/7")
                 processes(server, WORKERS)
-                load(server.port, "/items/{item_id}", 2, "0-1", 16)
+                load(server.port, "/items/7", 2, "0-1", 16)
                 rows.append((kind.title, server.memory(), len(session_members(server.pid))))
         except ServerError as error:
             print(error, file=sys.stderr)
@@ -184,7 +184,7 @@ def replacement(python: str) -> str:
     kind = ServerKind("yett", "Yett", "yett", _yett("--workers 2 --log-level debug"))
     took = []
     with Server(kind, python, "fastapi_routes:app", None) as server:
-        server.wait_until_answering("/items/{item_id}")
+        server.wait_until_answering("/items/7")
         processes(server, 3)
         for _ in range(KILLS):
             time.sleep(1)  # so that the next one is no crash loop

@@ -79,7 +79,8 @@ def server(request, serve):
 def report_of(server):
     """The errors that asgion has noted until the end, and how many http scopes there were."""
     assert server.stop() == 0
-    report = json.loads(server.wait_for("^report (.*)")[1])
+    # A line of the log may follow in the same line.
+    report, _ = json.JSONDecoder().raw_decode(server.wait_for("report (.*)")[1])
     assert report["scopes"].count("lifespan") == 1, "the lifespan was inspected to its end"
     return report["errors"], report["scopes"].count("http")
 
