@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import importlib.util
 from typing import Any
 
@@ -25,6 +26,13 @@ def running_loop(kind: str) -> Any:
             # Also tells the threads of `run_in_executor` to end, without waiting: `loop.shutdown_default_executor()`
             # would wait without a limit for one that is busy (3.11, uvloop). Who has more time waits for threads.
             loop.close()
+
+
+def import_loop(kind: str) -> None:
+    """Import the module of the loops of the given kind, if it can be: `new_loop` says why not."""
+    if kind != "asyncio":
+        with contextlib.suppress(ImportError):
+            importlib.import_module("uvloop")
 
 
 def new_loop(kind: str) -> asyncio.AbstractEventLoop:

@@ -169,6 +169,16 @@ def serve_application(
     return 0 if order == "quick" else settings.graceful_timeout
 
 
+def import_gateway(application: interface.Application, settings: _core.Settings) -> None:
+    """Import what serving takes, so that processes that are forked from here share it."""
+    if application.interface == "wsgi":
+        from . import wsgi  # noqa: F401
+    else:
+        from . import asgi, loops  # noqa: F401
+
+        loops.import_loop(settings.loop)
+
+
 def announce(addresses: list[str]) -> None:
     """Tell people where the server is."""
     for address in addresses:

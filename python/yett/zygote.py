@@ -14,7 +14,7 @@ from typing import Any
 from . import _core, interface, process
 from .forking import fork_orphan
 from .hooks import Hooks
-from .server import load
+from .server import import_gateway, load
 
 _RECORD = struct.Struct("=QII")
 _READY, _FORKED, _FAILED = range(3)
@@ -41,6 +41,7 @@ def run(
     process.drop_privileges(settings)
     _core.end_with_parent()
     application = load(app, settings)
+    import_gateway(application, settings)
     _warn_of_threads()
     gc.freeze()
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
