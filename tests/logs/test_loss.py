@@ -194,8 +194,7 @@ def load(servers, count):
             numbers = range(start, start + 8)
             client.send(
                 b"".join(
-                    b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n"
-                    % (index, n, b"u" * (n % 3000))
+                    b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n" % (index, n, b"u" * (n % 500))
                     for n in numbers
                 )
             )
