@@ -73,9 +73,5 @@ def tell_in_log(failure: BaseException) -> int:
 
 def fail(code: int, message: str, hint: str | None = None, traceback: str | None = None) -> int:
     """Tell a person what went wrong, and what to do about it; the exit code again."""
-    text = traceback.rstrip("\n") + "\n\n" if traceback else ""
-    text += f"yett: error: {message}\n"
-    if hint:
-        text += f"       {hint}\n"
-    output.complain(text)
+    output.explain(message, hint, traceback)
     return code

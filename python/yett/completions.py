@@ -41,7 +41,5 @@ def main(arguments: list[str]) -> int:
 
 
 def _wrong(message: str) -> int:
-    output.complain(
-        f"yett: error: {message}\n       write `yett completions` and one of {', '.join(SHELLS)}\n"
-    )
+    output.explain(message, f"write `yett completions` and one of {', '.join(SHELLS)}")
     return _WRONG_USAGE

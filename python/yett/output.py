@@ -18,7 +18,7 @@ def tell(text: str) -> int:
         _forget(sys.stdout)
     except OSError as error:
         _forget(sys.stdout)
-        complain(f"yett: error: cannot write to standard output: {error.strerror}\n")
+        explain(f"cannot write to standard output: {error.strerror}")
         return NOT_WRITTEN
     return OK
 
@@ -29,6 +29,17 @@ def complain(text: str) -> None:
         _write(sys.stderr, text)
     except OSError:
         _forget(sys.stderr)
+
+
+def explain(
+    message: str, hint: str | None = None, traceback: str | None = None, *, command: str = "yett"
+) -> None:
+    """Complain of one thing: where it happened, what is wrong, what to do about it."""
+    text = traceback.rstrip("\n") + "\n\n" if traceback else ""
+    text += f"{command}: error: {message}\n"
+    if hint:
+        text += f"       {hint}\n"
+    complain(text)
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -32,6 +32,14 @@ def paths(path):
     return [json.loads(line)["path"] for line in path.read_text().splitlines()]
 
 
+def small_pipe(path):
+    """A named pipe that takes a page at a time, as new ones do for users who have many; and an end to read it."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    return reader
+
+
 def test_a_closed_pipe(serve, interface, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -68,9 +76,7 @@ def _readable(descriptor):
 
 def test_a_pipe_that_nobody_reads(serve, interface, tmp_path):
     """More than the buffer holds: the server keeps answering, and in the end each line is there or counted."""
-    os.mkfifo(tmp_path / "pipe")
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    reader = small_pipe(tmp_path / "pipe")
     server = serve(
         BOTH[interface], "--interface", interface, "--access-log", "pipe", "--access-log-format", "json",
     )  # fmt: skip
@@ -194,8 +200,7 @@ def load(servers, count):
             numbers = range(start, start + 8)
             client.send(
                 b"".join(
-                    b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n"
-                    % (index, n, b"u" * (n % 3000))
+                    b"GET /%d/%d HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\n\r\n" % (index, n, b"u" * (n % 500))
                     for n in numbers
                 )
             )
@@ -216,14 +221,6 @@ def test_two_processes_write_one_file(serve, interface, tmp_path):
     seen = paths(tmp_path / "log")
     assert len(seen) == len(expected)
     assert set(seen) == expected
-
-
-def small_pipe(path):
-    """A named pipe that takes a page at a time, as new ones do for users who have many; and an end to read it."""
-    os.mkfifo(path)
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
-    return reader
 
 
 def test_two_processes_write_one_pipe(serve, interface, tmp_path):

@@ -206,6 +206,11 @@ impl Sink {
         last.is_none_or(|b| *b == b'\n')
     }
 
+    /// Whether others are to write now. A reader who is quick enough for all of it makes nobody wait.
+    fn turn_is_over(&self) -> bool {
+        self.stalled && self.turn >= TURN && self.is_between_lines()
+    }
+
     /// Which file it is, by device and number.
     pub fn place(&self) -> Option<(u64, u64)> {
         // Syslog takes whole messages.
@@ -260,7 +265,7 @@ impl Sink {
             if regular { self.write_file() } else { self.write_stream(kind == Some(FileType::Socket)) };
         match result {
             Ok(true) => Written::All,
-            Ok(false) if self.stalled && self.turn >= TURN && self.is_between_lines() => {
+            Ok(false) if self.turn_is_over() => {
                 self.resting = Some(now + REST);
                 Written::Busy
             }
@@ -309,7 +314,7 @@ impl Sink {
 
     fn write_stream(&mut self, socket: bool) -> Result<bool, Errno> {
         while self.done < self.batch.bytes.len() {
-            if self.stalled && self.turn >= TURN && self.is_between_lines() {
+            if self.turn_is_over() {
                 self.unlock();
                 return Ok(false);
             }

@@ -9,15 +9,14 @@ use signal_hook::consts::SIGUSR1;
 use yett_logs::{Log, Target, writer};
 use yett_settings::LogLevel;
 
+mod support;
+use support::named_pipe;
+
 const LONG: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_log_in_the_middle_of_a_line_is_reopened_behind_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // Both ends, so that opening waits for nobody.
-    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let (folder, path, mut pipe) = named_pipe("log");
     let log = Log::open("test log", Target::File(path.clone()), true).unwrap();
     let reopening = writer::reopen_on(SIGUSR1).unwrap();
     let line = format!("{}\n", "x".repeat(1_000_000));

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use yett_logs::{Log, Target, writer};
 use yett_settings::LogLevel;
 
+mod support;
+use support::named_pipe;
+
 const LONG: Duration = Duration::from_secs(30);
 
 #[test]
@@ -60,12 +63,7 @@ fn a_function_gets_each_message_with_its_level() {
 
 #[test]
 fn nobody_waits_for_a_pipe_that_nobody_reads_and_what_fits_comes_out_later() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
-    // Reading and writing, so that opening waits for nobody.
-    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let (_folder, path, mut pipe) = named_pipe("pipe");
     let log = Log::open("test log", Target::File(path), true).unwrap();
     let line = format!("{}\n", "x".repeat(9_999));
     for _ in 0..1000 {
@@ -83,11 +81,7 @@ fn nobody_waits_for_a_pipe_that_nobody_reads_and_what_fits_comes_out_later() {
 
 #[test]
 fn two_logs_of_one_process_do_not_write_into_each_others_lines() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    // Both ends, so that opening waits for nobody.
-    let mut pipe = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let (_folder, path, mut pipe) = named_pipe("pipe");
     let other = Log::open("first log", Target::File(path.clone()), true).unwrap();
     let log = Log::open("test log", Target::File(path), true).unwrap();
     let line = format!("{}\n", "x".repeat(1_000_000));

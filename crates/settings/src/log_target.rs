@@ -60,18 +60,13 @@ impl LogTarget {
             "stderr" => Self::Stderr,
             "syslog" => Self::Syslog(SyslogAddress::Local),
             "logging" => Self::Logging,
-            // A switch, as environment files write it, is not the name of a file.
-            _ if parse_bool(text).is_some() => {
-                if parse_bool(text) == Some(true) {
-                    Self::Stdout
-                } else {
-                    Self::Off
-                }
-            }
-            _ => match text.strip_prefix("syslog:") {
-                Some(address) => Self::Syslog(syslog(address)?),
-                None if text.contains('\0') => return Err("the path contains a NUL character".into()),
-                None => Self::Path(text.into()),
+            _ => match (parse_bool(text), text.strip_prefix("syslog:")) {
+                // A switch, as environment files write it, is not the name of a file.
+                (Some(true), _) => Self::Stdout,
+                (Some(false), _) => Self::Off,
+                (None, Some(address)) => Self::Syslog(syslog(address)?),
+                (None, None) if text.contains('\0') => return Err("the path contains a NUL character".into()),
+                (None, None) => Self::Path(text.into()),
             },
         };
         match (kind, &target) {

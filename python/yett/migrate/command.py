@@ -50,11 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _run(list(arguments))
     except MigrateError as error:
-        text = error.traceback.rstrip("\n") + "\n\n" if error.traceback else ""
-        text += f"yett migrate: error: {error.message}\n"
-        if error.hint:
-            text += f"       {error.hint}\n"
-        output.complain(text)
+        output.explain(error.message, error.hint, error.traceback, command="yett migrate")
         return WRONG_USAGE
 
 
