@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -103,4 +104,33 @@ def test_what_is_random_differs_between_workers(supervise, interface, preload):
         values = server.get("/random").decode().split()
         assert not seen & set(values)
         seen |= set(values)
+    assert server.stop() == 0
+
+
+ADOPTED_LATE = """
+    import time
+
+    def stay():
+        # The process between the zygote and its worker, which the supervisor adopts when this one ends.
+        while os.getpid() != ZYGOTE and not os.path.exists("begun"):
+            time.sleep(0.01)
+
+    ZYGOTE = os.getpid()
+    os.register_at_fork(after_in_parent=stay)
+
+    async def lifespan(receive, send):
+        open("begun", "w").close()
+"""
+
+
+def test_a_worker_that_is_adopted_late_knows_its_supervisor(supervise):
+    """It serves on: one without a supervisor ends the listening of all after two seconds."""
+    source = BOTH["asgi"].replace("    async def lifespan(receive, send):\n", ADOPTED_LATE.lstrip("\n"))
+    assert "begun" in source
+    server = supervise(source, "--preload")
+    until = time.monotonic() + 4
+    with Hammer(server.port) as hammer:
+        wait_until(lambda: time.monotonic() > until, "four seconds")
+        hammer.goes_on()
+    assert (server.folder / "begun").exists()
     assert server.stop() == 0

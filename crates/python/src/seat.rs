@@ -130,7 +130,7 @@ impl Seat {
         let patience = settings.values.graceful_timeout.saturating_add(AFTER_DRAINING);
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let slot = Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))?;
-        Ok(slot.with_orphan(Orphan::new(listeners, patience)))
+        Ok(slot.with_orphan(Orphan::new(Arc::clone(&self.ties.lifeline), listeners, patience)))
     }
 
     /// Becomes readable when there is an order.

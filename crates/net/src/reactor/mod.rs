@@ -88,7 +88,8 @@ impl Reactor {
 }
 
 /// Whether a descriptor has something to read.
-pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+#[must_use]
+pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut watched = [PollFd::new(&fd, PollFlags::IN)];
     rustix::event::poll(&mut watched, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }

@@ -1,10 +1,11 @@
 //! A worker whose supervisor is gone. It drains by itself if it can; what it cannot do is seen to here, without the
 //! interpreter: the port is to be free for the next server, and nobody else would end a worker that stands still.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::net::Shutdown;
-use rustix::process::Pid;
+use yett_net::reactor::is_readable;
 use yett_supervisor::stuck::Millis;
 
 use crate::log;
@@ -18,7 +19,9 @@ const EXIT_CODE: i32 = 1;
 /// What is needed for that.
 #[derive(Debug)]
 pub struct Orphan {
-    parent: Option<Pid>,
+    /// At its end when the supervisor is gone. Who our parent is would not say so: a worker that a zygote has forked is
+    /// for a moment the child of another, and given to the supervisor when that one ends.
+    lifeline: Arc<OwnedFd>,
     listeners: Vec<OwnedFd>,
     /// How long a worker may take to end.
     patience: Millis,
@@ -32,14 +35,15 @@ pub struct Since {
 }
 
 impl Orphan {
-    /// To be made while the supervisor is there. `listeners`: descriptors of their own.
-    pub fn new(listeners: Vec<OwnedFd>, patience: Millis) -> Self {
-        Self { parent: rustix::process::getppid(), listeners, patience }
+    /// `listeners`: descriptors of their own.
+    pub fn new(lifeline: Arc<OwnedFd>, listeners: Vec<OwnedFd>, patience: Millis) -> Self {
+        Self { lifeline, listeners, patience }
     }
 
     /// Does what is due, once a second.
     pub fn look(&self, since: &mut Since, now: Millis) {
-        if rustix::process::getppid() == self.parent {
+        // Nothing is ever written there.
+        if !is_readable(self.lifeline.as_fd()) {
             return;
         }
         let alone = now.saturating_sub(*since.found.get_or_insert(now));
@@ -55,5 +59,4 @@ impl Orphan {
             yett_logs::writer::flush(std::time::Duration::from_secs(1));
             signal_hook::low_level::exit(EXIT_CODE);
         }
-    }
-}
+    }}
