@@ -143,6 +143,21 @@ def test_a_supervisor_that_is_killed_while_its_zygote_waits(supervise):
     wait_until(lambda: not any(is_alive(pid) for pid in processes), "all end")
 
 
+def test_a_worker_that_was_stopped_is_replaced(supervise, interface):
+    """Nothing in it can say that it does not get on: the supervisor sees that it does not beat."""
+    server = supervise(BOTH[interface], "--interface", interface, "--workers", "2", "--beat-timeout", "1s")
+    [stopped, other] = server.workers
+    os.kill(stopped, signal.SIGSTOP)
+    server.wait_for(rf"worker \d+ \(pid {stopped}\) is frozen")
+    wait_until(lambda: not is_alive(stopped), "it is killed")
+    workers = server.wait_for_workers(2)
+    assert stopped not in workers
+    assert other in workers
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+    assert server.stop() == 0
+
+
 def test_a_worker_that_was_stopped_does_not_hold_up_the_end(supervise, interface):
     server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
     [stopped, _] = server.workers

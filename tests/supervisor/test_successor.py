@@ -70,6 +70,24 @@ def test_the_file_of_a_unix_socket_stays(supervise):
     assert not path.exists()
 
 
+def test_the_pid_file_names_who_serves(supervise):
+    server = supervise(ASGI, "--pid", "yett.pid")
+    file = server.folder / "yett.pid"
+    server.change("def app(:\n")
+    server.signal(signal.SIGUSR2)
+    server.wait_for("the new supervisor did not start")
+    assert file.read_text() == f"{server.supervisor}\n"
+    server.change(ASGI)
+    server.signal(signal.SIGUSR2)
+    new = successor(server)
+    assert server.end() == 0
+    # Of two that know the file only one may remove it.
+    assert file.read_text() == f"{new}\n"
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not file.exists()
+
+
 def test_what_runs_in_the_old_one_finishes(supervise, interface):
     server = supervise(BOTH[interface], "--interface", interface, "--workers", "2")
     with Client(server.port) as client:
