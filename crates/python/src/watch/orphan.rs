@@ -59,4 +59,5 @@ impl Orphan {
             yett_logs::writer::flush(std::time::Duration::from_secs(1));
             signal_hook::low_level::exit(EXIT_CODE);
         }
-    }}
+    }
+}
