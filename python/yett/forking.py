@@ -25,6 +25,8 @@ SIGNALS = {
     signal.SIGWINCH,
 }
 
+_SENT = {signal.SIGTERM, signal.SIGUSR1}
+
 
 class _Thread(threading.local):
     """What a thread that forks knows."""
@@ -47,10 +49,16 @@ def _in_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _thread.blocked)
 
 
+#: What is done in children that are not ours: they leave what is the server's.
+leaving: list[Callable[[], object]] = [_core.leave_signals]
+
+
 def _in_child() -> None:
     if not _thread.ours:
-        # The application's, by `multiprocessing` or otherwise: to end it is not to end us.
-        _core.leave_signals()
+        # The application's or a hook's, by `multiprocessing` or otherwise: to end it is not to end us, and it may
+        # outlive us.
+        for leave in leaving:
+            leave()
     signal.pthread_sigmask(signal.SIG_SETMASK, _thread.blocked)
 
 
@@ -60,11 +68,10 @@ def keep_children_apart() -> None:
     os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
-def fork(in_child: Callable[[], None], *, serves: bool = False) -> int:
+def fork(in_child: Callable[[], None]) -> int:
     """`os.fork`; ``in_child`` is called in the child before any signal reaches it. Raises `OSError`.
 
-    ``serves``: SIGUSR1 does not reach it before `logs_are_watched`; the supervisor may ask it to reopen its logs at
-    once.
+    What the supervisor may send it at once, SIGTERM and SIGUSR1, does not reach it before it calls `heed`.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -81,26 +88,30 @@ def fork(in_child: Callable[[], None], *, serves: bool = False) -> int:
             # What a worker starts is its own to wait for. A handler that the application has set in a zygote stays.
             if signal.getsignal(signal.SIGCHLD) is None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            if serves:
-                before.add(signal.SIGUSR1)
+            before.update(_SENT)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
-def logs_are_watched() -> None:
-    """In a child: SIGUSR1 has somebody who reopens the logs."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+def heed() -> None:
+    """In a child: it answers SIGTERM, and has somebody who reopens the logs on SIGUSR1."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SENT)
 
 
 def fork_orphan() -> int:
     """Fork a process for whoever adopts orphans. Its pid; 0 in it. Raises `OSError`."""
     reader, writer = os.pipe()
-    middle = fork(lambda: None)
+    try:
+        middle = fork(lambda: None)
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if middle == 0:
         os.close(reader)
         try:
-            pid = fork(lambda: None, serves=True)
+            pid = fork(lambda: None)
         except OSError as error:
             os.write(writer, struct.pack("=ii", 0, error.errno or 0))
             os._exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _core, function_hooks, process, systemd, worker, zygote
 from .errors import summary
-from .forking import fork
+from .forking import fork, leaving
 from .hooks import HookError, Hooks
 from .server import LogError, announce, open_listeners, open_logs
 from .successor import Succession, Successor
@@ -101,6 +101,10 @@ class Supervision:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._workers, surge = _counts(settings)
         self._core = _core.Supervisor(settings, self._workers, surge)
+        leaving.append(self._core.leave)
+        # Somebody else has them, too, and is not to find that nothing listens there any more.
+        self._given_sockets = bool(passed) or self._succession is not None or "fd://" in str(settings.bind)
+        self._core.share_sockets(self._given_sockets)
         if (notifier := systemd.notifier()) is not None:
             self._core.keep_awake(notifier)
         self._successor: Successor | None = None
@@ -168,6 +172,7 @@ class Supervision:
         """Close what is open, at the end."""
         self._close_listeners(remove=not self._succeeded)
         self._pid_file.remove()
+        leaving.remove(self._core.leave)
 
     # ---- children ----
 
@@ -175,14 +180,14 @@ class Supervision:
         settings, hooks = self._of_generation(self._core.generation_of(slot))
         hooks.forking(number)
         try:
-            pid = fork(self._core.leave, serves=True)
+            pid = fork(self._core.leave)
         except OSError as error:
             self._core.fork_failed(number, error.strerror or str(error))
             return None
         if pid:
             self._core.forked(number, pid)
             return None
-        return self._assignment(slot, settings, hooks, None)
+        return self._assignment(slot, number, settings, hooks, None)
 
     def _start_zygote(self, generation: int) -> "worker.Assignment | int | None":
         ours, theirs = socket.socketpair()
@@ -200,12 +205,12 @@ class Supervision:
             from . import command
 
             try:
-                slot, application = zygote.run(theirs, self._app, settings, self._core, hooks)
+                slot, worker, application = zygote.run(theirs, self._app, settings, self._core, hooks)
             except command.FAILURES as error:
                 if self._core.has_started():
                     return command.tell_in_log(error)
                 raise
-            return self._assignment(slot, settings, hooks, application)
+            return self._assignment(slot, worker, settings, hooks, application)
 
     def _of_generation(self, generation: int) -> tuple[_core.Settings, Hooks]:
         """What a worker of it is to have."""
@@ -214,13 +219,13 @@ class Supervision:
         return self._settings, self.hooks
 
     def _assignment(
-        self, slot: int, settings: _core.Settings, hooks: Hooks, application: Any
+        self, slot: int, number: int, settings: _core.Settings, hooks: Hooks, application: Any
     ) -> "worker.Assignment":
         for listener in self._listeners:
             listener.disown()
         if self._successor is not None:
             self._successor.close()
-        seat = self._core.seat(slot)
+        seat = self._core.seat(slot, number)
         return worker.Assignment(seat, self._listeners, settings, hooks, self._app, application)
 
     def _other_ended(self, pid: int, how: int) -> None:
@@ -313,10 +318,11 @@ class Supervision:
 
     def _spawn_successor(self) -> None:
         self.hooks.succeeding()
+        self._core.share_sockets(True)
         try:
             self._successor = Successor(self._listeners, self._passed)
         except OSError as error:
-            self._core.successor_ended(f"it cannot be started: {error.strerror or error}")
+            self._forget_successor(f"it cannot be started: {error.strerror or error}")
             return
         self._successor.watched = self._core.watch(self._successor.fileno())
 
@@ -343,6 +349,7 @@ class Supervision:
         if self._successor is not None:
             self._successor.close()
             self._successor = None
+        self._core.share_sockets(self._given_sockets)
         self._core.successor_ended(why)
 
 

@@ -4,7 +4,7 @@ import signal
 from typing import Any, NamedTuple
 
 from . import _core, interface, process
-from .forking import logs_are_watched
+from .forking import heed
 from .hooks import Hooks
 from .orders import Order
 from .server import check_access_log, load, open_logs, serve_application
@@ -51,11 +51,12 @@ def work(assignment: Assignment) -> int:
     Raises what keeps it from starting (`command.FAILURES`), but only in one of several workers that fail together.
     """
     seat, listeners, settings, hooks, app, application = assignment
-    seat.arrive()
-    logs_are_watched()
-    _core.name_process(f"yett-worker-{seat.number}")
     # Until it serves there is nothing to be finished: SIGTERM ends it at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if not seat.arrive():
+        return 0
+    heed()
+    _core.name_process(f"yett-worker-{seat.number}")
     from .command import FAILURES, exit_code, tell_in_log
 
     try:

@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from . import _core, interface, process
-from .forking import fork_orphan
+from .forking import fork_orphan, heed
 from .hooks import Hooks
 from .server import import_gateway, load
 
@@ -22,10 +22,11 @@ _READY, _FORKED, _FAILED = range(3)
 
 def run(
     channel: socket.socket, app: Any, settings: _core.Settings, core: _core.Supervisor, hooks: Hooks
-) -> tuple[int, interface.Application]:
+) -> tuple[int, int, interface.Application]:
     """Import ``app``, then fork as asked until the supervisor hangs up, which ends the process.
 
-    Returns in workers only: their place in the scoreboard, and the application. Raises `TargetError`.
+    Returns in workers only: their place in the scoreboard, which one they are, and the application. Raises
+    `TargetError`.
     """
     _core.name_process("yett-zygote")
     if settings.error_log == "logging":
@@ -35,6 +36,7 @@ def run(
     # are told: the supervisor lets workers finish first.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     core.reopen_on_signal()
+    heed()
     # What is garbage after the import is not looked for while it runs, so that no page gets holes that workers fill
     # one by one (the documentation of `gc.freeze`).
     gc.disable()
@@ -59,7 +61,7 @@ def run(
             core.leave()
             channel.close()
             gc.enable()
-            return slot, application
+            return slot, worker, application
         channel.sendall(_RECORD.pack(worker, pid, _FORKED))
     _core.flush_logs()
     os._exit(0)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support.hammer import Hammer
-from support.processes import children, name
+from support.processes import children, is_alive, name
 from support.supervised import BOTH
 from support.wait import wait_until
 
@@ -105,6 +105,56 @@ def test_what_is_random_differs_between_workers(supervise, interface, preload):
         assert not seen & set(values)
         seen |= set(values)
     assert server.stop() == 0
+
+
+def forked_by(zygote_holds: str, worker_holds: str = "False") -> str:
+    """An application whose zygote, or its grandchildren, stand still after a fork as long as it says."""
+    hold = f"""VERSION = "1"
+    ZYGOTE = os.getpid()
+
+    def in_parent():
+        while os.getpid() == ZYGOTE and {zygote_holds}:
+            time.sleep(0.01)
+
+    def in_child():
+        if os.path.exists("hold") and os.getppid() != ZYGOTE:
+            say("forked", os.getpid())
+        while os.getppid() != ZYGOTE and {worker_holds}:
+            time.sleep(0.01)
+
+    os.register_at_fork(after_in_parent=in_parent, after_in_child=in_child)
+"""
+    return BOTH["asgi"].replace('VERSION = "1"\n', hold, 1)
+
+
+def test_a_worker_that_a_killed_zygote_has_not_told_of_is_known(supervise):
+    server = supervise(forked_by("os.path.exists('hold')"), "--preload")
+    killed = zygote(server)
+    (server.folder / "hold").touch()
+    server.signal(signal.SIGTTIN)
+    forked = int(server.wait_for(r"^forked (\d+)")[1])
+    wait_until(lambda: name(forked) == "yett-worker-1", "it begins to work")
+    os.kill(killed, signal.SIGKILL)
+    (server.folder / "hold").unlink()
+    server.wait_for(rf"worker 2 \(pid {forked}\) is ready")
+    assert forked in server.wait_for_workers(2)
+    assert server.stop() == 0
+    assert server.group() == []
+
+
+def test_a_worker_that_comes_too_late_ends(supervise):
+    server = supervise(forked_by("os.path.exists('hold')", "os.path.exists('hold')"), "--preload")
+    killed = zygote(server)
+    (server.folder / "hold").touch()
+    server.signal(signal.SIGTTIN)
+    forked = int(server.wait_for(r"^forked (\d+)")[1])
+    os.kill(killed, signal.SIGKILL)
+    server.wait_for("worker 2 could not be forked: the zygote has ended")
+    (server.folder / "hold").unlink()
+    wait_until(lambda: not is_alive(forked), "it ends")
+    assert forked not in server.wait_for_workers(2)
+    assert server.stop() == 0
+    assert server.group() == []
 
 
 ADOPTED_LATE = """

@@ -9,7 +9,7 @@ import pytest
 
 from support import Client
 from support.hammer import Hammer
-from support.processes import is_alive
+from support.processes import is_alive, name
 from support.supervised import ASGI, BOTH, WSGI
 from support.wait import wait_until
 
@@ -207,6 +207,43 @@ def test_the_port_is_free_although_a_worker_stands_still(supervise, interface):
         os.kill(server.supervisor, signal.SIGKILL)
         wait_until(lambda: refuses(server.port), "nobody listens any more")
         wait_until(lambda: not is_alive(worker), "the worker is ended")
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["async def lifespan(receive, send):\n", 'say("shutdown", os.getpid())\n'],
+    ids=["start-up", "shutdown"],
+)
+def test_a_lifespan_that_hangs_does_not_outlive_the_supervisor(supervise, before):
+    server = supervise(ASGI, "--graceful-timeout", "0s")
+    hangs = ASGI.replace(before, f"{before}        say('hangs', os.getpid())\n        time.sleep(1000)\n")
+    assert hangs != ASGI
+    server.change(hangs)
+    server.signal(signal.SIGHUP)
+    server.wait_for("reload is through" if "shutdown" in before else r"^hangs \d+")
+    workers = server.workers
+    os.kill(server.supervisor, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), "all are ended")
+    assert "\nhangs " in server.log
+    assert refuses(server.port)
+
+
+FORKING_HOOK = """
+import os, time
+
+def fork():
+    if os.fork() == 0:
+        time.sleep(1000)
+"""
+
+
+def test_what_a_hook_has_forked_is_not_taken_for_the_supervisor(supervise, tmp_path):
+    (tmp_path / "forking.py").write_text(FORKING_HOOK)
+    server = supervise(ASGI, "--when-ready", "forking:fork", "--workers", "2")
+    workers = [pid for pid in server.workers if name(pid).startswith("yett-worker")]
+    assert len(workers) == 2
+    os.kill(server.supervisor, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), "the workers end")
 
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])

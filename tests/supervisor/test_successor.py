@@ -70,6 +70,23 @@ def test_the_file_of_a_unix_socket_stays(supervise):
     assert not path.exists()
 
 
+def test_a_stuck_worker_of_a_killed_supervisor_does_not_end_the_listening_of_the_next(supervise):
+    server = supervise(ASGI, "--graceful-timeout", "0s", "--stream-drain-timeout", "60s")
+    with Client(server.port) as client:
+        client.begin("GET", "/block")
+        server.wait_for("^blocking")
+        [stuck] = server.workers
+        server.signal(signal.SIGUSR2)
+        new = successor(server)
+        server.process.kill()
+        assert server.end() == -signal.SIGKILL
+        wait_until(lambda: not is_alive(stuck), "it is ended")
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+
+
 def test_the_pid_file_names_who_serves(supervise):
     server = supervise(ASGI, "--pid", "yett.pid")
     file = server.folder / "yett.pid"

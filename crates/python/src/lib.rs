@@ -26,6 +26,7 @@ mod ffi;
 mod listeners;
 mod log;
 mod options;
+mod orphan;
 mod proxies;
 mod requests;
 mod seat;

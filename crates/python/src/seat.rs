@@ -5,7 +5,6 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -18,27 +17,28 @@ use yett_supervisor::process::Ties;
 use yett_supervisor::scoreboard::{Order, Slot as Place, State, Why};
 
 use crate::listeners::Listener;
+use crate::orphan::{Orphan, Patience};
 use crate::settings::Settings;
 use crate::signals::install;
 use crate::slot::Slot;
-use crate::watch::Orphan;
 
 /// What the reactor names: SIGTERM, and the end of the supervisor.
 const SIGNAL: u64 = 1;
 const LIFELINE: u64 = 2;
-
-/// What a worker without a supervisor may take beyond the graceful timeout before it is ended: its application's shutdown.
-const AFTER_DRAINING: Duration = Duration::from_secs(5);
 
 /// A worker's side. Made in the child, right after the fork.
 #[pyclass(frozen, module = "yett._core")]
 pub struct Seat {
     ties: Ties,
     index: usize,
+    /// Which of the supervisor's workers it is to be.
+    worker: u64,
     /// Woken by SIGTERM, and when the supervisor is gone. Once orders are watched.
     watching: Mutex<Option<Watching>>,
     /// The supervisor is gone.
     orphaned: AtomicBool,
+    /// Sees to what is to be done then, once it serves.
+    orphan: Mutex<Option<Orphan>>,
     /// SIGUSR1 reopens the logs while it lives.
     reopening: Mutex<Option<Reopening>>,
 }
@@ -50,15 +50,17 @@ struct Watching {
 }
 
 impl Seat {
-    pub fn new(ties: Ties, index: usize) -> PyResult<Self> {
+    pub fn new(ties: Ties, index: usize, worker: u64) -> PyResult<Self> {
         if ties.scoreboard.slot(index).is_none() {
             return Err(PyRuntimeError::new_err("there is no such place in the scoreboard"));
         }
         Ok(Self {
             ties,
             index,
+            worker,
             watching: Mutex::default(),
             orphaned: AtomicBool::new(false),
+            orphan: Mutex::default(),
             reopening: Mutex::default(),
         })
     }
@@ -76,13 +78,16 @@ impl Seat {
 
 #[pymethods]
 impl Seat {
-    /// First thing in the process: says which one it is, and has SIGUSR1 reopen the logs.
-    fn arrive(&self) -> PyResult<()> {
-        self.place()?.set_pid(std::process::id());
+    /// First thing in the process: says which one it is, and has SIGUSR1 reopen the logs. False: nobody waits for it any
+    /// more, and it is to end.
+    fn arrive(&self) -> PyResult<bool> {
+        if !self.place()?.arrive(self.worker, std::process::id()) {
+            return Ok(false);
+        }
         let reopening = writer::reopen_on(SIGUSR1)?;
         install(SIGUSR1)?;
         *self.reopening.lock().unwrap_or_else(PoisonError::into_inner) = Some(reopening);
-        Ok(())
+        Ok(true)
     }
 
     /// The number of the seat: 0, 1, …
@@ -117,20 +122,25 @@ impl Seat {
     /// The worker takes no more.
     fn draining(&self) -> PyResult<()> {
         self.place()?.set_state(State::Draining);
+        if let Some(orphan) = &*self.orphan.lock().unwrap_or_else(PoisonError::into_inner) {
+            orphan.leave();
+        }
         self.ring();
         Ok(())
     }
 
-    /// Its place in the scoreboard, for the gateway that serves `listeners`.
+    /// Its place in the scoreboard, for the gateway that serves `listeners`. From now on the process ends, and leaves them,
+    /// without a supervisor.
     #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
     fn slot(&self, listeners: Vec<Bound<'_, Listener>>, settings: &Settings) -> PyResult<Slot> {
         let bell = self.ties.bell.try_clone()?;
         let listeners =
             listeners.iter().map(|listener| listener.get().duplicate()).collect::<PyResult<Vec<_>>>()?;
-        let patience = settings.values.graceful_timeout.saturating_add(AFTER_DRAINING);
-        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let slot = Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))?;
-        Ok(slot.with_orphan(Orphan::new(Arc::clone(&self.ties.lifeline), listeners, patience)))
+        let patience =
+            Patience { delay: settings.values.drain_delay, graceful: settings.values.graceful_timeout };
+        let orphan = Orphan::watch(self.ties.clone(), listeners, patience)?;
+        *self.orphan.lock().unwrap_or_else(PoisonError::into_inner) = Some(orphan);
+        Slot::new(Arc::clone(&self.ties.scoreboard), self.index, Some(bell))
     }
 
     /// Becomes readable when there is an order.

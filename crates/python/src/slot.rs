@@ -10,7 +10,6 @@ use yett_supervisor::scoreboard::{self, EntryId, OwnSlot, State};
 
 use crate::log;
 use crate::settings::Settings;
-use crate::watch::Orphan;
 
 /// How a request counts.
 #[derive(Clone, Copy, Default)]
@@ -53,7 +52,6 @@ impl Scoreboard {
 #[pyclass(frozen, module = "yett._core")]
 pub struct Slot {
     own: Arc<OwnSlot>,
-    orphan: Option<Arc<Orphan>>,
 }
 
 impl Slot {
@@ -62,17 +60,7 @@ impl Slot {
     pub fn new(board: Arc<scoreboard::Scoreboard>, index: usize, bell: Option<OwnedFd>) -> PyResult<Self> {
         let own = OwnSlot::new(board, index, bell);
         let own = own.ok_or_else(|| PyIndexError::new_err("the scoreboard has no such slot"))?;
-        Ok(Self { own: Arc::new(own), orphan: None })
-    }
-
-    /// With what is to be done when the supervisor is gone.
-    pub fn with_orphan(self, orphan: Orphan) -> Self {
-        Self { orphan: Some(Arc::new(orphan)), ..self }
-    }
-
-    /// What is to be done when the supervisor is gone.
-    pub fn orphan(&self) -> Option<Arc<Orphan>> {
-        self.orphan.clone()
+        Ok(Self { own: Arc::new(own) })
     }
 
     /// For a gateway.

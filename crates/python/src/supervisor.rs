@@ -226,9 +226,14 @@ impl Supervisor {
         self.ties.scoreboard.slot(slot).map_or(0, Slot::generation)
     }
 
-    /// In a child: the place that it has.
-    fn seat(&self, slot: usize) -> PyResult<Seat> {
-        Seat::new(self.ties.clone(), slot)
+    /// In a child: the place that it has. `worker`: which one it is.
+    fn seat(&self, slot: usize, worker: i64) -> PyResult<Seat> {
+        Seat::new(self.ties.clone(), slot, worker.cast_unsigned())
+    }
+
+    /// Whether processes listen to our sockets that are not our workers.
+    fn share_sockets(&self, shared: bool) {
+        self.ties.scoreboard.share_sockets(shared);
     }
 
     /// A dead worker's place is free: the requests that it has left get their lines in the access log.
@@ -252,10 +257,15 @@ impl Supervisor {
         })
     }
 
-    /// In a child: closes all that is the supervisor's.
+    /// In a child: closes all that is the supervisor's. Also in one that a hook has forked, in another thread perhaps, whose
+    /// fellows are not there to give back what they have locked.
     fn leave(&self) {
-        drop(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.reopening.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Ok(mut inner) = self.inner.try_lock() {
+            drop(inner.take());
+        }
+        if let Ok(mut reopening) = self.reopening.try_lock() {
+            drop(reopening.take());
+        }
     }
 }
 

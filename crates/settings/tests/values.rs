@@ -128,7 +128,7 @@ fn counts_with_a_word() {
     assert_eq!(set("max_requests", Value::Bool(false)).unwrap().max_requests, None);
     assert_eq!(set("max_requests", "off").unwrap().max_requests, None);
     refused("workers", "off", "workers=\"off\": neither a whole number nor `auto`");
-    refused("workers", Value::Int(1025), "workers: not between 1 and 1024, nor `auto`");
+    refused("workers", Value::Int(1025), "workers: not between 1 and 512, nor `auto`");
     refused("workers", Value::Bool(false), "workers: wrong type; an integer, or \"auto\" is needed");
     refused("max_requests", "0", "max_requests=\"0\": not between 1 and 1000000000, nor `off`");
     refused("max_requests", Value::Bool(true), "max_requests: wrong type; an integer, or \"off\" is needed");

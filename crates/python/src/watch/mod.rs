@@ -9,13 +9,11 @@
 //! | Who looks, and what follows? | `watcher` (the thread `yett-watch`, which never takes the interpreter's lock) |
 //! | Can the lock be had, and who does what needs it? | `prober` (the thread `yett-gil`) |
 //! | What stands in the log? | `evidence` (and `yett/watch.py`) |
-//! | What if the supervisor is gone? | `orphan` |
 //! | Where are the threads while somebody holds the lock? | `stacks` |
 //! | When does a loop beat, and how is a task ended? | `asgi/overdue` |
 //! | When does a pool beat, and how is a thread called back? | `wsgi/posts` |
 
 mod evidence;
-mod orphan;
 mod prober;
 mod stacks;
 mod watcher;
@@ -36,7 +34,6 @@ use stacks::Stacks;
 use watcher::{Stop, Watcher};
 
 pub use evidence::{SHOWN, Stuck, head, requests};
-pub use orphan::Orphan;
 pub use prober::Job;
 pub use watcher::give_up;
 
@@ -123,8 +120,6 @@ pub struct Place {
     pub slot: Arc<OwnSlot>,
     /// There is a supervisor, who replaces workers that ask for it.
     pub supervised: bool,
-    /// What is done when the supervisor is gone.
-    pub orphan: Option<Arc<Orphan>>,
 }
 
 impl Place {
@@ -132,14 +127,14 @@ impl Place {
     /// if there is no memory for it: then the evidence names no requests.
     pub fn find(limits: Limits, slot: Option<&Slot>) -> Option<Self> {
         if let Some(slot) = slot {
-            return Some(Self { slot: slot.own(), supervised: true, orphan: slot.orphan() });
+            return Some(Self { slot: slot.own(), supervised: true });
         }
         if limits.are_off() {
             return None;
         }
         let board = Arc::new(Scoreboard::new(1).ok()?);
         board.slot(0)?.take(0, 0);
-        Some(Self { slot: Arc::new(OwnSlot::new(board, 0, None)?), supervised: false, orphan: None })
+        Some(Self { slot: Arc::new(OwnSlot::new(board, 0, None)?), supervised: false })
     }
 
     /// For a gateway, which enters its requests there.

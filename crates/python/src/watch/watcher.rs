@@ -8,7 +8,6 @@ use yett_supervisor::scoreboard::{State, Why};
 use yett_supervisor::stuck::{Due, LOOK_EVERY, Looks, Millis, Suspect};
 
 use super::evidence::{self, Stuck, seconds};
-use super::orphan::Since;
 use super::prober::Prober;
 use super::stacks::Stacks;
 use super::{Limits, Place, Subject};
@@ -49,7 +48,6 @@ pub struct Watcher {
     /// Since when somebody who is late has had the interpreter's lock within reach.
     lock_free_since: Millis,
     told_alone: bool,
-    orphaned: Since,
 }
 
 impl Watcher {
@@ -73,7 +71,6 @@ impl Watcher {
             gil: Suspect::default(),
             lock_free_since: 0,
             told_alone: false,
-            orphaned: Since::default(),
         }
     }
 
@@ -91,9 +88,6 @@ impl Watcher {
         let awake_since = self.looks.begin(now);
         if let Some(place) = &self.place {
             place.slot.slot().note_beat(now);
-            if let Some(orphan) = &place.orphan {
-                orphan.look(&mut self.orphaned, now);
-            }
         }
         if self.limits.are_off() {
             return;

@@ -11,7 +11,7 @@ use super::zygote::{FromZygote, Zygote};
 use super::{LOOK_EVERY, Supervisor, Task, children, now};
 use crate::cgroup;
 use crate::scoreboard;
-use crate::state::{Event, Exit, Why};
+use crate::state::{Event, Exit, Why, WorkerId};
 use crate::stuck::GRACE;
 use crate::systemd::Watchdog;
 
@@ -89,7 +89,7 @@ impl Supervisor {
             self.event(Event::Exited { pid, how, oom });
             // After the machine knows that nobody else can be asked.
             for worker in zygote.into_iter().flat_map(|zygote| zygote.unanswered) {
-                self.event(Event::ForkFailed { worker, error: "the zygote has ended".into() });
+                self.not_announced(worker, "the zygote has ended");
             }
         }
     }
@@ -107,10 +107,19 @@ impl Supervisor {
                 FromZygote::Ready => self.event(Event::ZygoteReady { generation }),
                 FromZygote::Forked { worker, pid } => self.forked(worker, pid),
                 FromZygote::Failed { worker } => {
-                    let error = "the zygote could not fork; its own message says why".into();
-                    self.event(Event::ForkFailed { worker, error });
+                    self.not_announced(worker, "the zygote could not fork; its own message says why");
                 }
             }
+        }
+    }
+
+    /// Nobody will say which process a worker is. It may be one all the same, and have come; what comes later finds that
+    /// its place is another's, and ends.
+    fn not_announced(&mut self, worker: WorkerId, why: &str) {
+        let slot = self.workers.get(worker).and_then(|known| self.scoreboard.slot(known.slot));
+        match slot.map(|slot| slot.revoke(worker.0)) {
+            Some(Err(pid)) => self.forked(worker, pid),
+            Some(Ok(())) | None => self.event(Event::ForkFailed { worker, error: why.into() }),
         }
     }
 

@@ -33,6 +33,7 @@ struct Header {
     draining: AtomicBool,
     failure_told: AtomicBool,
     started: AtomicBool,
+    sockets_shared: AtomicBool,
 }
 
 /// The shared block. Made once, before the first fork; children find it where their parent had it. To be kept in an
@@ -126,6 +127,18 @@ impl Scoreboard {
     /// See [`Scoreboard::has_started`].
     pub fn set_started(&self) {
         self.memory.header().started.store(true, Ordering::Release);
+    }
+
+    /// Whether others listen to the same sockets who are none of the server's workers: another server that takes over, or
+    /// has given them; a service manager. Then nobody may end the listening for all.
+    #[must_use]
+    pub fn sockets_are_shared(&self) -> bool {
+        self.memory.header().sockets_shared.load(Ordering::Acquire)
+    }
+
+    /// See [`Scoreboard::sockets_are_shared`].
+    pub fn share_sockets(&self, shared: bool) {
+        self.memory.header().sockets_shared.store(shared, Ordering::Release);
     }
 
     /// The next failure is another one, to be told anew.

@@ -77,6 +77,28 @@ fn taking_a_slot_forgets_who_had_it() {
 }
 
 #[test]
+fn a_process_comes_for_the_worker_that_is_expected_or_ends() {
+    let board = Scoreboard::new(1).unwrap();
+    let slot = &board.slots()[0];
+    slot.take(0, 1);
+    slot.expect(7);
+    assert_eq!(slot.pid(), None);
+    assert!(!slot.arrive(6, 100));
+    assert!(slot.arrive(7, 100));
+    assert!(slot.arrive(7, 100), "the supervisor may have learned of it first");
+    assert!(!slot.arrive(7, 101));
+    assert_eq!((slot.pid(), slot.revoke(7)), (Some(100), Err(100)));
+    slot.expect(8);
+    assert_eq!(slot.revoke(8), Ok(()));
+    assert!(!slot.arrive(8, 102));
+    slot.expect(9);
+    assert_eq!(slot.revoke(8), Ok(()));
+    assert!(slot.arrive(9, 103));
+    slot.take(0, 1);
+    assert_eq!(slot.pid(), None);
+}
+
+#[test]
 fn requests_are_seen_while_they_run_the_first_begun_first() {
     let (_, own) = board_and_slot(1);
     let slot = own.slot();
