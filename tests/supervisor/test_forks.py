@@ -1,8 +1,12 @@
 """Children that the application forks and does not execute: what is sent to them is theirs."""
 
+import errno
+import os
+
 import pytest
 
 from support.supervised import BOTH
+from yett import forking
 
 ANSWER = """import multiprocessing, threading
         ways = multiprocessing.get_context("fork")
@@ -44,3 +48,15 @@ def test_children_of_multiprocessing_end_alone(supervise, interface, way):
     assert server.get("/echo") == worker
     assert server.stop() == 0
     assert " ERROR" not in server.log
+
+
+def test_a_refused_fork_leaves_nothing_open(monkeypatch):
+    def refused():
+        raise OSError(errno.EAGAIN, "no process is to be had")
+
+    monkeypatch.setattr(os, "fork", refused)
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        with pytest.raises(OSError, match="no process"):
+            forking.fork_orphan()
+    assert len(os.listdir("/dev/fd")) == before

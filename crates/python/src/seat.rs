@@ -81,7 +81,7 @@ impl Seat {
     /// First thing in the process: says which one it is, and has SIGUSR1 reopen the logs. False: nobody waits for it any
     /// more, and it is to end.
     fn arrive(&self) -> PyResult<bool> {
-        if !self.place()?.arrive(self.worker, std::process::id()) {
+        if !self.place()?.holder().arrive(self.worker, std::process::id()) {
             return Ok(false);
         }
         let reopening = writer::reopen_on(SIGUSR1)?;

@@ -78,7 +78,7 @@ impl Slot {
 
     /// Its worker serves.
     fn ready(&self) {
-        self.own.slot().set_pid(std::process::id());
+        self.own.slot().holder().set_pid(std::process::id());
         self.own.slot().set_state(State::Ready);
     }
 

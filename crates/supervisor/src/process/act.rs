@@ -65,7 +65,7 @@ impl Supervisor {
         };
         if let Some(place) = self.scoreboard.slot(slot) {
             place.take(seat, generation);
-            place.expect(worker.0);
+            place.holder().expect(worker.0);
             let tried = self.limits_tried.filter(|_| generation > self.machine.generation());
             place.limit_requests(tried.unwrap_or(self.limits).requests_for(worker));
         }

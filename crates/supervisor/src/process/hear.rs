@@ -117,7 +117,7 @@ impl Supervisor {
     /// its place is another's, and ends.
     fn not_announced(&mut self, worker: WorkerId, why: &str) {
         let slot = self.workers.get(worker).and_then(|known| self.scoreboard.slot(known.slot));
-        match slot.map(|slot| slot.revoke(worker.0)) {
+        match slot.map(|slot| slot.holder().revoke(worker.0)) {
             Some(Err(pid)) => self.forked(worker, pid),
             Some(Ok(())) | None => self.event(Event::ForkFailed { worker, error: why.into() }),
         }

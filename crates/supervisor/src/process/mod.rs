@@ -248,7 +248,7 @@ impl Supervisor {
         if let Some(known) = self.workers.get_mut(worker) {
             known.pid = Some(pid);
             if let Some(slot) = self.scoreboard.slot(known.slot) {
-                slot.set_pid(pid);
+                slot.holder().set_pid(pid);
             }
         }
         self.event(Event::Forked { worker, pid });

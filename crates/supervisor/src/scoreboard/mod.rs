@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | What is known of one process? | [`slot`] |
+//! | Whose is a slot? | [`holder`] |
 //! | What is known of one request? | [`entry`] |
 //! | How does a worker write it? | [`own`] |
 //! | Whose is the next connection? | [`balance`] |
@@ -15,6 +16,7 @@
 pub mod balance;
 pub mod entry;
 mod ffi;
+pub mod holder;
 pub mod own;
 pub mod slot;
 

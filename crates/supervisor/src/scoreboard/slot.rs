@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::balance::Share;
 use super::entry::{Running, Table};
+use super::holder::Holder;
 
 /// How far a worker is. What only the worker knows it writes itself; `Free`, `Starting` and `Ended` are the supervisor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,41 +118,11 @@ impl Order {
     const ALL: [Self; 4] = [Self::None, Self::Drain, Self::Retire, Self::Quick];
 }
 
-/// Whose a slot is, in one word, so that only one of two who claim it can be right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    Nobody,
-    /// The worker of this number, whose process has not come yet.
-    Expected(u64),
-    /// This process.
-    Process(u32),
-}
-
-impl Holder {
-    fn pack(self) -> u64 {
-        match self {
-            Self::Nobody => 0,
-            Self::Expected(worker) => worker << 1,
-            Self::Process(pid) => u64::from(pid) << 1 | 1,
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // as it was packed
-    fn unpack(word: u64) -> Self {
-        match (word >> 1, word & 1) {
-            (0, 0) => Self::Nobody,
-            (worker, 0) => Self::Expected(worker),
-            (pid, _) => Self::Process(pid as u32),
-        }
-    }
-}
-
 /// What supervisor and worker write of each other once in a while.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 struct Rare {
-    /// Whose it is: a [`Holder`].
-    holder: AtomicU64,
+    holder: Holder,
     seat: AtomicU32,
     generation: AtomicU32,
     state: AtomicU32,
@@ -207,7 +178,8 @@ impl Slot {
         for number in [seat, generation, order, in_flight] {
             number.store(0, Ordering::Relaxed);
         }
-        for number in [holder, limit, beat, loop_beat, requests, accepted] {
+        holder.clear();
+        for number in [limit, beat, loop_beat, requests, accepted] {
             number.store(0, Ordering::Relaxed);
         }
         was_ready.store(false, Ordering::Relaxed);
@@ -272,50 +244,13 @@ impl Slot {
     /// Its process.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        match self.holder() {
-            Holder::Process(pid) => Some(pid),
-            Holder::Nobody | Holder::Expected(_) => None,
-        }
+        self.rare.holder.pid()
     }
 
-    /// The supervisor has learned which process it is.
-    pub fn set_pid(&self, pid: u32) {
-        self.rare.holder.store(Holder::Process(pid).pack(), Ordering::Release);
-    }
-
-    /// It is for the worker of this number, from 1 on: whichever process comes with it.
-    pub fn expect(&self, worker: u64) {
-        self.rare.holder.store(Holder::Expected(worker).pack(), Ordering::Release);
-    }
-
-    /// A process comes for the worker of this number. False: the slot is not that worker's any more; its zygote was killed
-    /// before it could tell of the process, which nobody knows, therefore, and which is to end.
+    /// Whose it is.
     #[must_use]
-    pub fn arrive(&self, worker: u64, pid: u32) -> bool {
-        self.change_holder(Holder::Expected(worker), Holder::Process(pid)) == Ok(())
-            || self.holder() == Holder::Process(pid)
-    }
-
-    /// Nobody may come for the worker of this number any more.
-    ///
-    /// # Errors
-    /// The process that has come already.
-    pub fn revoke(&self, worker: u64) -> Result<(), u32> {
-        match self.change_holder(Holder::Expected(worker), Holder::Nobody) {
-            Err(Holder::Process(pid)) => Err(pid),
-            Ok(()) | Err(Holder::Nobody | Holder::Expected(_)) => Ok(()),
-        }
-    }
-
-    fn holder(&self) -> Holder {
-        Holder::unpack(self.rare.holder.load(Ordering::Acquire))
-    }
-
-    /// Or who it is instead.
-    fn change_holder(&self, from: Holder, to: Holder) -> Result<(), Holder> {
-        let (from, to) = (from.pack(), to.pack());
-        let changed = self.rare.holder.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
-        changed.map(|_| ()).map_err(Holder::unpack)
+    pub fn holder(&self) -> &Holder {
+        &self.rare.holder
     }
 
     /// The seat of its worker.

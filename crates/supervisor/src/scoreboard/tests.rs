@@ -60,7 +60,7 @@ fn taking_a_slot_forgets_who_had_it() {
     let slot = own.slot();
     slot.take(0, 1);
     assert_eq!(board.find_free(), Some(1));
-    slot.set_pid(77);
+    slot.holder().set_pid(77);
     slot.give(Order::Drain);
     slot.note_beat(5);
     slot.note_loop_beat(6);
@@ -74,28 +74,6 @@ fn taking_a_slot_forgets_who_had_it() {
     assert_eq!(slot.running(), []);
     slot.free();
     assert_eq!(board.find_free(), Some(0));
-}
-
-#[test]
-fn a_process_comes_for_the_worker_that_is_expected_or_ends() {
-    let board = Scoreboard::new(1).unwrap();
-    let slot = &board.slots()[0];
-    slot.take(0, 1);
-    slot.expect(7);
-    assert_eq!(slot.pid(), None);
-    assert!(!slot.arrive(6, 100));
-    assert!(slot.arrive(7, 100));
-    assert!(slot.arrive(7, 100), "the supervisor may have learned of it first");
-    assert!(!slot.arrive(7, 101));
-    assert_eq!((slot.pid(), slot.revoke(7)), (Some(100), Err(100)));
-    slot.expect(8);
-    assert_eq!(slot.revoke(8), Ok(()));
-    assert!(!slot.arrive(8, 102));
-    slot.expect(9);
-    assert_eq!(slot.revoke(8), Ok(()));
-    assert!(slot.arrive(9, 103));
-    slot.take(0, 1);
-    assert_eq!(slot.pid(), None);
 }
 
 #[test]
