@@ -194,6 +194,10 @@ impl Watch {
             threads.stacks.clone(),
             Arc::clone(&threads.stop),
         );
+        if let Some(place) = &threads.place {
+            // From now on its beat is missed, also if the thread never gets as far as the first look.
+            place.slot.slot().note_beat(yett_net::clock::now());
+        }
         let started = threads.start(watcher, limits);
         let watch = Self { threads: Mutex::new(Some(threads)), made_in };
         if let Err(error) = started {
