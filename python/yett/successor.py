@@ -8,6 +8,7 @@ the old one goes on as if nothing had been.
 import contextlib
 import json
 import os
+import select
 import sys
 from typing import Any
 
@@ -106,6 +107,15 @@ class Succession:
         for number in self.descriptors:
             os.close(number)
         self.descriptors = []
+
+    def is_abandoned(self) -> bool:
+        """Whether the old supervisor has ended, and has not heard that this one serves."""
+        if self._ready is None:
+            return False
+        poll = select.poll()
+        # Only that nobody reads any more.
+        poll.register(self._ready, 0)
+        return bool(poll.poll(0))
 
     def complete(self) -> None:
         """Tell the old supervisor that this one serves."""

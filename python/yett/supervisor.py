@@ -247,6 +247,8 @@ class Supervision:
                 self._pid_file.write(self._succession.parent)
             except process.ProcessError as error:
                 _core.write_log("error", error.message)
+            for listener in self._listeners:
+                listener.own()
             self._succession.complete()
 
     def _reload_if_changed(self) -> None:
@@ -304,9 +306,13 @@ class Supervision:
         process.give_files(settings)
 
     def _close_listeners(self, remove: bool) -> None:
+        # Before we serve, the files of sockets are the old one's: it goes on with them, if it is still there.
+        takes_over = self._succession is not None and self._succession.is_abandoned()
         for listener in self._listeners:
             if not remove:
                 listener.disown()
+            elif takes_over:
+                listener.own()
             listener.close()
 
     # ---- the successor (SIGUSR2) ----

@@ -12,6 +12,8 @@ from support.processes import children, is_alive, open_targets
 from support.supervised import ASGI, BOTH
 from support.wait import wait_until
 
+HANGING = "import os, time\nos.write(1, b'hanging\\n')\ntime.sleep(1000)\n"
+
 WAYS = pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
 
 
@@ -136,7 +138,7 @@ def test_into_a_broken_program(supervise, preload):
 def test_a_new_one_that_is_killed_and_one_that_hangs(supervise):
     server = supervise(ASGI, "--workers", "1")
     [worker] = server.workers
-    server.change("import os, time\nos.write(1, b'hanging\\n')\ntime.sleep(1000)\n")
+    server.change(HANGING)
     with Hammer(server.port) as hammer:
         server.signal(signal.SIGUSR2)
         server.wait_for("hanging")
@@ -174,3 +176,42 @@ def test_the_old_one_can_be_told_to_end_while_the_new_one_starts(supervise):
         hammer.goes_on()
     os.kill(new, signal.SIGTERM)
     wait_until(lambda: not server.group(), "all end")
+    assert not path.exists()
+
+
+def test_a_new_one_that_fails_leaves_the_file_of_a_unix_socket(supervise):
+    server = supervise(ASGI, "--bind", "unix:socket")
+    path = server.folder / "socket"
+    inode = path.stat().st_ino
+    [worker] = server.workers
+    with Hammer(str(path)) as hammer:
+        server.change("def app(:\n")
+        server.signal(signal.SIGUSR2)
+        server.wait_for("the new supervisor did not start: it ended with exit code 4; this one goes on")
+        hammer.goes_on()
+        server.change(HANGING)
+        server.signal(signal.SIGUSR2)
+        server.wait_for("hanging")
+        [new] = set(children(server.supervisor)) - {worker}
+        os.kill(new, signal.SIGTERM)
+        server.wait_for("the new supervisor did not start: it ended with exit code 0; this one goes on")
+        hammer.goes_on()
+    assert path.stat().st_ino == inode
+    assert server.stop() == 0
+    assert not path.exists(), "it is the old one's again"
+
+
+def test_the_file_of_a_unix_socket_goes_with_a_new_one_that_nobody_is_before(supervise):
+    server = supervise(ASGI, "--bind", "unix:socket")
+    [worker] = server.workers
+    server.change(HANGING)
+    server.signal(signal.SIGUSR2)
+    server.wait_for("hanging")
+    [new] = set(children(server.supervisor)) - {worker}
+    server.signal(signal.SIGTERM)
+    assert server.end() == 0
+    path = server.folder / "socket"
+    assert path.exists(), "the new one may yet serve"
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not path.exists()
