@@ -31,7 +31,13 @@ class Successor:
             #: Under which number the supervisor watches it.
             self.watched: int | None = None
             inherited = [listener.fileno() for listener in listeners]
-            plan = {"ready": writer, "listeners": inherited, "passed": passed, "parent": os.getpid()}
+            plan = {
+                "ready": writer,
+                "pipe": _identity(writer),
+                "listeners": inherited,
+                "passed": passed,
+                "parent": os.getpid(),
+            }
             environment = {**os.environ, **systemd.environment(), _VARIABLE: json.dumps(plan)}
             for descriptor in [writer, *inherited]:
                 os.set_inheritable(descriptor, True)
@@ -73,6 +79,15 @@ def _spawn(environment: dict[str, str]) -> int:
         return os.posix_spawn(sys.executable, program, environment)
 
 
+def _identity(descriptor: int) -> list[int] | None:
+    """What tells an open file from all others; None if there is none."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return [found.st_dev, found.st_ino]
+
+
 class Succession:
     """What this process has inherited from the supervisor before it."""
 
@@ -96,8 +111,9 @@ class Succession:
             return None
         try:
             plan = json.loads(text)
-            # Left over in the environment of a process that the old one has not started itself.
-            return cls(plan) if plan["parent"] == os.getppid() else None
+            # Another pipe, or none: left over in the environment of a process that the old one has not started itself.
+            # Who our parent is does not tell: the old one may have ended meanwhile.
+            return cls(plan) if _identity(plan["ready"]) == plan["pipe"] else None
         except (ValueError, KeyError, TypeError, OSError) as error:
             _core.write_log("warning", f"{_VARIABLE} is not understood and ignored: {error}")
             return None

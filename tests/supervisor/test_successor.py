@@ -215,3 +215,32 @@ def test_the_file_of_a_unix_socket_goes_with_a_new_one_that_nobody_is_before(sup
     os.kill(new, signal.SIGTERM)
     wait_until(lambda: not server.group(), "all end")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told", "killed"])
+def test_the_old_one_can_end_before_the_new_one_looks_at_what_it_has_inherited(supervise, tmp_path, number):
+    # Hooks are imported first of all.
+    (tmp_path / "hooks.py").write_text(
+        "import os, time\n"
+        "if os.path.exists('second'):\n"
+        "    os.write(1, b'hooks are imported\\n')\n"
+        "    while not os.path.exists('release'):\n"
+        "        time.sleep(0.01)\n"
+        "def ready(): pass\n"
+    )
+    server = supervise(ASGI, "--when-ready", "hooks:ready", "--pid", "yett.pid")
+    (tmp_path / "second").touch()
+    server.signal(signal.SIGUSR2)
+    server.wait_for("hooks are imported")
+    server.signal(number)
+    assert server.end() == (0 if number == signal.SIGTERM else -number)
+    with Client(server.port) as client:
+        # It waits at the listener, which is the new one's now.
+        client.begin("GET", "/echo")
+        server.release()
+        new = successor(server)
+        assert client.response().status == 200
+    assert (tmp_path / "yett.pid").read_text() == f"{new}\n"
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not (tmp_path / "yett.pid").exists()
