@@ -124,6 +124,10 @@ class Succession:
             os.close(number)
         self.descriptors = []
 
+    def fileno(self) -> int:
+        """Has an error when the old supervisor has ended; -1 after `complete`."""
+        return -1 if self._ready is None else self._ready
+
     def is_abandoned(self) -> bool:
         """Whether the old supervisor has ended, and has not heard that this one serves."""
         if self._ready is None:

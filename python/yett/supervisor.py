@@ -103,6 +103,8 @@ class Supervision:
         self._core = _core.Supervisor(settings, self._workers, surge)
         if (notifier := systemd.notifier()) is not None:
             self._core.keep_awake(notifier)
+        # Under which number the one before us is watched, until we serve or it has ended.
+        self._predecessor_watched: int | None = None
         self._successor: Successor | None = None
         # It serves: the service goes on without us.
         self._succeeded = False
@@ -114,6 +116,9 @@ class Supervision:
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
         self.hooks.worker_count(self._workers, None)
+        if self._succession is not None and not self._succession.is_abandoned():
+            self._core.predecessor(True)
+            self._predecessor_watched = self._core.watch(self._succession.fileno())
         self._core.start()
         while True:
             task, first, second = self._core.next()
@@ -137,6 +142,8 @@ class Supervision:
                     self._spawn_successor()
                 case "readable" if first == self._files_watched:
                     self._reload_if_changed()
+                case "readable" if first == self._predecessor_watched:
+                    self._lose_predecessor()
                 case "readable":
                     self._hear_successor()
                 case "other-ended":
@@ -249,6 +256,7 @@ class Supervision:
                 _core.write_log("error", error.message)
             for listener in self._listeners:
                 listener.own()
+            self._forget_predecessor()
             self._succession.complete()
 
     def _reload_if_changed(self) -> None:
@@ -314,6 +322,17 @@ class Supervision:
             elif takes_over:
                 listener.own()
             listener.close()
+
+    # ---- the supervisor before this one ----
+
+    def _lose_predecessor(self) -> None:
+        self._forget_predecessor()
+        self._core.predecessor(False)
+
+    def _forget_predecessor(self) -> None:
+        if self._predecessor_watched is not None:
+            self._core.unwatch(self._predecessor_watched)
+            self._predecessor_watched = None
 
     # ---- the successor (SIGUSR2) ----
 

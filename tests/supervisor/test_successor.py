@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import textwrap
 
 import pytest
 
@@ -13,6 +14,18 @@ from support.supervised import ASGI, BOTH
 from support.wait import wait_until
 
 HANGING = "import os, time\nos.write(1, b'hanging\\n')\ntime.sleep(1000)\n"
+
+# Every worker but the first one fails.
+HALF = """
+    import os, time
+    try:
+        os.close(os.open("first", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        while not os.path.exists("release"):
+            time.sleep(0.01)
+        raise RuntimeError("not twice")
+    from rest import app
+"""
 
 WAYS = pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
 
@@ -163,7 +176,7 @@ def test_the_old_one_can_be_told_to_end_while_the_new_one_starts(supervise):
         "import os, time\nos.write(1, b'starting\\n')\nwhile not os.path.exists('release'):\n    time.sleep(0.01)\n"
         + "from rest import app\n"
     )
-    (server.folder / "rest.py").write_text("import textwrap\nexec(textwrap.dedent(" + repr(ASGI) + "))\n")
+    (server.folder / "rest.py").write_text(textwrap.dedent(ASGI))
     server.signal(signal.SIGUSR2)
     server.wait_for("starting")
     server.signal(signal.SIGTERM)
@@ -244,3 +257,46 @@ def test_the_old_one_can_end_before_the_new_one_looks_at_what_it_has_inherited(s
     os.kill(new, signal.SIGTERM)
     wait_until(lambda: not server.group(), "all end")
     assert not (tmp_path / "yett.pid").exists()
+
+
+def half_started(supervise):
+    """A server whose successor has one worker that is ready, and one that will fail as soon as it is let."""
+    server = supervise(ASGI, "--workers", "2")
+    (server.folder / "rest.py").write_text(textwrap.dedent(version(ASGI, "second")))
+    server.change(HALF)
+    before = set(children(server.supervisor))
+    server.signal(signal.SIGUSR2)
+    server.wait_for_ready(3)
+    [new] = set(children(server.supervisor)) - before
+    return server, new
+
+
+def test_one_worker_that_fails_is_enough(supervise):
+    server, _ = half_started(supervise)
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+        server.release()
+        server.wait_for("the new supervisor did not start: it ended with exit code 4; this one goes on")
+        hammer.goes_on()
+        # It is not waiting for the new one any more.
+        server.change(version(ASGI, "repaired"))
+        server.reload()
+        hammer.goes_on()
+        assert "repaired" in hammer.versions
+    assert "not every worker became ready; stopping" in server.log
+    assert server.stop() == 0
+
+
+def test_one_worker_that_fails_is_not_enough_when_the_old_one_has_ended(supervise):
+    server, new = half_started(supervise)
+    server.signal(signal.SIGKILL)
+    assert server.end() == -signal.SIGKILL
+    server.wait_for("INFO: the old supervisor has ended; this one goes on with what starts")
+    server.release()
+    server.wait_for_times("ended by itself with exit code 4", 2)
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+        server.change(ASGI)
+        successor(server)
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")

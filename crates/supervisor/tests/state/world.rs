@@ -24,6 +24,7 @@ pub enum Step {
     ConfigurationFailed,
     SuccessorReady,
     SuccessorEnded,
+    PredecessorEnded,
     Pass(Millis),
 }
 
@@ -70,7 +71,8 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(config: Config) -> Self {
+    /// `succeeds`: another supervisor serves, and goes on if this one fails.
+    pub fn new(config: Config, succeeds: bool) -> Self {
         let mut world = Self {
             machine: Machine::new(config.clone(), 1000),
             now: 1000,
@@ -88,6 +90,9 @@ impl World {
             closed: false,
             over: None,
         };
+        if succeeds {
+            world.tell(Event::Predecessor { serves: true });
+        }
         world.tell(Event::Start);
         world
     }
@@ -148,6 +153,7 @@ impl World {
                     self.tell(Event::SuccessorEnded("ended".into()));
                 }
             }
+            Step::PredecessorEnded => self.tell(Event::Predecessor { serves: false }),
             Step::Pass(span) => self.pass(span),
         }
     }
