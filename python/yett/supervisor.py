@@ -75,6 +75,8 @@ class Supervision:
         self.hooks = hooks
         # What a reload has read, until it has proven itself.
         self._tried: _Tried | None = None
+        # systemd has been told that one has begun.
+        self._reload_told = False
         # The one that has proven itself.
         self._generation = 1
         self._reread = reread
@@ -156,13 +158,16 @@ class Supervision:
                     self._started()
                 case "reloading":
                     self._core.forget_failure()
+                    self._reload_told = True
                     systemd.reloading()
                     self.hooks.reloading()
                 case "proven":
                     self._take_over(first)
                 case "reloaded":
                     self._forget_tried()
-                    systemd.ready()
+                    if self._reload_told:
+                        self._reload_told = False
+                        systemd.ready()
                     if first and self._files is not None:
                         self._files.reloaded()
                 case "stopping":
@@ -305,13 +310,13 @@ class Supervision:
             _core.write_log("error", getattr(error, "message", None) or str(error.args[-1]))
 
     def _move_logs(self, settings: _core.Settings) -> None:
-        """Write where ``settings`` say from now on. Raises `LogError`; then where it was."""
+        """Write where ``settings`` say from now on. Raises `LogError` and `ProcessError`; then where it was."""
         try:
             open_logs(settings, with_logging=False)
-        except LogError:
+            process.give_files(settings)
+        except (LogError, process.ProcessError):
             open_logs(self._settings, with_logging=False)
             raise
-        process.give_files(settings)
 
     def _close_listeners(self, remove: bool) -> None:
         # Before we serve, the files of sockets are the old one's: it goes on with them, if it is still there.

@@ -65,6 +65,8 @@ pub struct World {
     served: usize,
     started: bool,
     reloading: bool,
+    /// Each reload is announced; but one may be under way that began before the start.
+    announces: bool,
     stopping: bool,
     closed: bool,
     pub over: Option<i32>,
@@ -86,6 +88,7 @@ impl World {
             served: 0,
             started: false,
             reloading: false,
+            announces: false,
             stopping: false,
             closed: false,
             over: None,
@@ -411,8 +414,9 @@ impl World {
                     self.reloading = true;
                 }
                 Action::Reloaded { .. } => {
-                    assert!(self.reloading);
+                    assert!(self.reloading || !self.announces);
                     self.reloading = false;
+                    self.announces = self.started;
                 }
                 Action::Stopping => {
                     assert!(!self.stopping);
