@@ -8,6 +8,7 @@ the old one goes on as if nothing had been.
 import contextlib
 import json
 import os
+import select
 import sys
 from typing import Any
 
@@ -30,7 +31,13 @@ class Successor:
             #: Under which number the supervisor watches it.
             self.watched: int | None = None
             inherited = [listener.fileno() for listener in listeners]
-            plan = {"ready": writer, "listeners": inherited, "passed": passed, "parent": os.getpid()}
+            plan = {
+                "ready": writer,
+                "pipe": _identity(writer),
+                "listeners": inherited,
+                "passed": passed,
+                "parent": os.getpid(),
+            }
             environment = {**os.environ, **systemd.environment(), _VARIABLE: json.dumps(plan)}
             for descriptor in [writer, *inherited]:
                 os.set_inheritable(descriptor, True)
@@ -72,6 +79,15 @@ def _spawn(environment: dict[str, str]) -> int:
         return os.posix_spawn(sys.executable, program, environment)
 
 
+def _identity(descriptor: int) -> list[int] | None:
+    """What tells an open file from all others; None if there is none."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return [found.st_dev, found.st_ino]
+
+
 class Succession:
     """What this process has inherited from the supervisor before it."""
 
@@ -95,8 +111,9 @@ class Succession:
             return None
         try:
             plan = json.loads(text)
-            # Left over in the environment of a process that the old one has not started itself.
-            return cls(plan) if plan["parent"] == os.getppid() else None
+            # Another pipe, or none: left over in the environment of a process that the old one has not started itself.
+            # Who our parent is does not tell: the old one may have ended meanwhile.
+            return cls(plan) if _identity(plan["ready"]) == plan["pipe"] else None
         except (ValueError, KeyError, TypeError, OSError) as error:
             _core.write_log("warning", f"{_VARIABLE} is not understood and ignored: {error}")
             return None
@@ -106,6 +123,19 @@ class Succession:
         for number in self.descriptors:
             os.close(number)
         self.descriptors = []
+
+    def fileno(self) -> int:
+        """Has an error when the old supervisor has ended; -1 after `complete`."""
+        return -1 if self._ready is None else self._ready
+
+    def is_abandoned(self) -> bool:
+        """Whether the old supervisor has ended, and has not heard that this one serves."""
+        if self._ready is None:
+            return False
+        poll = select.poll()
+        # Only that nobody reads any more.
+        poll.register(self._ready, 0)
+        return bool(poll.poll(0))
 
     def complete(self) -> None:
         """Tell the old supervisor that this one serves."""

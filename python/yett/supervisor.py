@@ -75,6 +75,8 @@ class Supervision:
         self.hooks = hooks
         # What a reload has read, until it has proven itself.
         self._tried: _Tried | None = None
+        # systemd has been told that one has begun.
+        self._reload_told = False
         # The one that has proven itself.
         self._generation = 1
         self._reread = reread
@@ -107,6 +109,8 @@ class Supervision:
         self._core.share_sockets(self._given_sockets)
         if (notifier := systemd.notifier()) is not None:
             self._core.keep_awake(notifier)
+        # Under which number the one before us is watched, until we serve or it has ended.
+        self._predecessor_watched: int | None = None
         self._successor: Successor | None = None
         # It serves: the service goes on without us.
         self._succeeded = False
@@ -118,6 +122,9 @@ class Supervision:
     def run(self) -> "int | worker.Assignment":
         """Look after workers until none is left: the exit code. In a child: what it is to do."""
         self.hooks.worker_count(self._workers, None)
+        if self._succession is not None and not self._succession.is_abandoned():
+            self._core.predecessor(True)
+            self._predecessor_watched = self._core.watch(self._succession.fileno())
         self._core.start()
         while True:
             task, first, second = self._core.next()
@@ -141,6 +148,8 @@ class Supervision:
                     self._spawn_successor()
                 case "readable" if first == self._files_watched:
                     self._reload_if_changed()
+                case "readable" if first == self._predecessor_watched:
+                    self._lose_predecessor()
                 case "readable":
                     self._hear_successor()
                 case "other-ended":
@@ -153,13 +162,16 @@ class Supervision:
                     self._started()
                 case "reloading":
                     self._core.forget_failure()
+                    self._reload_told = True
                     systemd.reloading()
                     self.hooks.reloading()
                 case "proven":
                     self._take_over(first)
                 case "reloaded":
                     self._forget_tried()
-                    systemd.ready()
+                    if self._reload_told:
+                        self._reload_told = False
+                        systemd.ready()
                     if first and self._files is not None:
                         self._files.reloaded()
                 case "stopping":
@@ -252,6 +264,9 @@ class Supervision:
                 self._pid_file.write(self._succession.parent)
             except process.ProcessError as error:
                 _core.write_log("error", error.message)
+            for listener in self._listeners:
+                listener.own()
+            self._forget_predecessor()
             self._succession.complete()
 
     def _reload_if_changed(self) -> None:
@@ -300,19 +315,34 @@ class Supervision:
             _core.write_log("error", getattr(error, "message", None) or str(error.args[-1]))
 
     def _move_logs(self, settings: _core.Settings) -> None:
-        """Write where ``settings`` say from now on. Raises `LogError`; then where it was."""
+        """Write where ``settings`` say from now on. Raises `LogError` and `ProcessError`; then where it was."""
         try:
             open_logs(settings, with_logging=False)
-        except LogError:
+            process.give_files(settings)
+        except (LogError, process.ProcessError):
             open_logs(self._settings, with_logging=False)
             raise
-        process.give_files(settings)
 
     def _close_listeners(self, remove: bool) -> None:
+        # Before we serve, the files of sockets are the old one's: it goes on with them, if it is still there.
+        takes_over = self._succession is not None and self._succession.is_abandoned()
         for listener in self._listeners:
             if not remove:
                 listener.disown()
+            elif takes_over:
+                listener.own()
             listener.close()
+
+    # ---- the supervisor before this one ----
+
+    def _lose_predecessor(self) -> None:
+        self._forget_predecessor()
+        self._core.predecessor(False)
+
+    def _forget_predecessor(self) -> None:
+        if self._predecessor_watched is not None:
+            self._core.unwatch(self._predecessor_watched)
+            self._predecessor_watched = None
 
     # ---- the successor (SIGUSR2) ----
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import textwrap
 
 import pytest
 
@@ -11,6 +12,20 @@ from support.hammer import Hammer
 from support.processes import children, is_alive, open_targets
 from support.supervised import ASGI, BOTH
 from support.wait import wait_until
+
+HANGING = "import os, time\nos.write(1, b'hanging\\n')\ntime.sleep(1000)\n"
+
+# Every worker but the first one fails.
+HALF = """
+    import os, time
+    try:
+        os.close(os.open("first", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        while not os.path.exists("release"):
+            time.sleep(0.01)
+        raise RuntimeError("not twice")
+    from rest import app
+"""
 
 WAYS = pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["import", "preload"])
 
@@ -153,7 +168,7 @@ def test_into_a_broken_program(supervise, preload):
 def test_a_new_one_that_is_killed_and_one_that_hangs(supervise):
     server = supervise(ASGI, "--workers", "1")
     [worker] = server.workers
-    server.change("import os, time\nos.write(1, b'hanging\\n')\ntime.sleep(1000)\n")
+    server.change(HANGING)
     with Hammer(server.port) as hammer:
         server.signal(signal.SIGUSR2)
         server.wait_for("hanging")
@@ -178,7 +193,7 @@ def test_the_old_one_can_be_told_to_end_while_the_new_one_starts(supervise):
         "import os, time\nos.write(1, b'starting\\n')\nwhile not os.path.exists('release'):\n    time.sleep(0.01)\n"
         + "from rest import app\n"
     )
-    (server.folder / "rest.py").write_text("import textwrap\nexec(textwrap.dedent(" + repr(ASGI) + "))\n")
+    (server.folder / "rest.py").write_text(textwrap.dedent(ASGI))
     server.signal(signal.SIGUSR2)
     server.wait_for("starting")
     server.signal(signal.SIGTERM)
@@ -189,5 +204,116 @@ def test_the_old_one_can_be_told_to_end_while_the_new_one_starts(supervise):
     assert path.exists(), "it is the new one's"
     with Hammer(str(path)) as hammer:
         hammer.goes_on()
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not path.exists()
+
+
+def test_a_new_one_that_fails_leaves_the_file_of_a_unix_socket(supervise):
+    server = supervise(ASGI, "--bind", "unix:socket")
+    path = server.folder / "socket"
+    inode = path.stat().st_ino
+    [worker] = server.workers
+    with Hammer(str(path)) as hammer:
+        server.change("def app(:\n")
+        server.signal(signal.SIGUSR2)
+        server.wait_for("the new supervisor did not start: it ended with exit code 4; this one goes on")
+        hammer.goes_on()
+        server.change(HANGING)
+        server.signal(signal.SIGUSR2)
+        server.wait_for("hanging")
+        [new] = set(children(server.supervisor)) - {worker}
+        os.kill(new, signal.SIGTERM)
+        server.wait_for("the new supervisor did not start: it ended with exit code 0; this one goes on")
+        hammer.goes_on()
+    assert path.stat().st_ino == inode
+    assert server.stop() == 0
+    assert not path.exists(), "it is the old one's again"
+
+
+def test_the_file_of_a_unix_socket_goes_with_a_new_one_that_nobody_is_before(supervise):
+    server = supervise(ASGI, "--bind", "unix:socket")
+    [worker] = server.workers
+    server.change(HANGING)
+    server.signal(signal.SIGUSR2)
+    server.wait_for("hanging")
+    [new] = set(children(server.supervisor)) - {worker}
+    server.signal(signal.SIGTERM)
+    assert server.end() == 0
+    path = server.folder / "socket"
+    assert path.exists(), "the new one may yet serve"
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told", "killed"])
+def test_the_old_one_can_end_before_the_new_one_looks_at_what_it_has_inherited(supervise, tmp_path, number):
+    # Hooks are imported first of all.
+    (tmp_path / "hooks.py").write_text(
+        "import os, time\n"
+        "if os.path.exists('second'):\n"
+        "    os.write(1, b'hooks are imported\\n')\n"
+        "    while not os.path.exists('release'):\n"
+        "        time.sleep(0.01)\n"
+        "def ready(): pass\n"
+    )
+    server = supervise(ASGI, "--when-ready", "hooks:ready", "--pid", "yett.pid")
+    (tmp_path / "second").touch()
+    server.signal(signal.SIGUSR2)
+    server.wait_for("hooks are imported")
+    server.signal(number)
+    assert server.end() == (0 if number == signal.SIGTERM else -number)
+    with Client(server.port) as client:
+        # It waits at the listener, which is the new one's now.
+        client.begin("GET", "/echo")
+        server.release()
+        new = successor(server)
+        assert client.response().status == 200
+    assert (tmp_path / "yett.pid").read_text() == f"{new}\n"
+    os.kill(new, signal.SIGTERM)
+    wait_until(lambda: not server.group(), "all end")
+    assert not (tmp_path / "yett.pid").exists()
+
+
+def half_started(supervise):
+    """A server whose successor has one worker that is ready, and one that will fail as soon as it is let."""
+    server = supervise(ASGI, "--workers", "2")
+    (server.folder / "rest.py").write_text(textwrap.dedent(version(ASGI, "second")))
+    server.change(HALF)
+    before = set(children(server.supervisor))
+    server.signal(signal.SIGUSR2)
+    server.wait_for_ready(3)
+    [new] = set(children(server.supervisor)) - before
+    return server, new
+
+
+def test_one_worker_that_fails_is_enough(supervise):
+    server, _ = half_started(supervise)
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+        server.release()
+        server.wait_for("the new supervisor did not start: it ended with exit code 4; this one goes on")
+        hammer.goes_on()
+        # It is not waiting for the new one any more.
+        server.change(version(ASGI, "repaired"))
+        server.reload()
+        hammer.goes_on()
+        assert "repaired" in hammer.versions
+    assert "not every worker became ready; stopping" in server.log
+    assert server.stop() == 0
+
+
+def test_one_worker_that_fails_is_not_enough_when_the_old_one_has_ended(supervise):
+    server, new = half_started(supervise)
+    server.signal(signal.SIGKILL)
+    assert server.end() == -signal.SIGKILL
+    server.wait_for("INFO: the old supervisor has ended; this one goes on with what starts")
+    server.release()
+    server.wait_for_times("ended by itself with exit code 4", 2)
+    with Hammer(server.port) as hammer:
+        hammer.goes_on()
+        server.change(ASGI)
+        successor(server)
     os.kill(new, signal.SIGTERM)
     wait_until(lambda: not server.group(), "all end")

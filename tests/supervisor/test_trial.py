@@ -45,6 +45,30 @@ def test_settings_of_an_abandoned_reload_are_not_in_force(supervise, preload):
     assert server.stop() == 0
 
 
+def test_logs_of_a_reload_that_is_abandoned_before_all_are_ready_go_where_they_went(begin, tmp_path):
+    (tmp_path / "rest.py").write_text(textwrap.dedent(ASGI))
+    first_only = """
+        import os, time
+        try:
+            os.close(os.open("first", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            while not os.path.exists("release"):
+                time.sleep(0.01)
+        from rest import app
+    """
+    server = begin(first_only, "--workers", "2")
+    server.wait_for_ready(1)
+    (tmp_path / "yett.toml").write_text('error_log = "other"\n')
+    server.change(BROKEN)
+    server.signal(signal.SIGHUP)
+    other = tmp_path / "other"
+    wait_until(lambda: other.exists() and "reload abandoned" in other.read_text(), "the reload fails")
+    server.release()
+    server.wait_for("INFO: serving on")
+    assert "serving on" not in other.read_text()
+    assert server.stop() == 0
+
+
 def test_the_folder_of_the_access_log_is_gone(supervise, tmp_path):
     logs = tmp_path / "logs"
     logs.mkdir()

@@ -49,8 +49,10 @@ pub enum Peer {
 pub struct Listener {
     fd: OwnedFd,
     address: Address,
-    /// Removed when we stop: only for a socket file that we made, and only if it is still ours (device and inode).
-    created: Option<(u64, u64)>,
+    /// The socket file (device and inode), if we made it or have inherited it from the one who did.
+    file: Option<(u64, u64)>,
+    /// We remove that when we stop, if it is still the same one.
+    owns_file: bool,
     /// Connections begin with a header of the PROXY protocol.
     proxied: bool,
 }
@@ -167,7 +169,7 @@ impl Listener {
             // Nagle's algorithm could only delay their last segment.
             sockopt::set_tcp_nodelay(&fd, true)?;
         }
-        Ok(Self { fd, address, created, proxied: false })
+        Ok(Self { fd, address, file: created, owns_file: created.is_some(), proxied: false })
     }
 
     /// From now on, every connection must begin with a header of the PROXY protocol.
@@ -226,23 +228,29 @@ impl Listener {
 
     /// The socket file is somebody else's to remove.
     pub fn disown_file(&mut self) {
-        self.created = None;
+        self.owns_file = false;
     }
 
-    /// The socket file is ours to remove: we have taken over from the one who made it.
-    pub fn own_file(&mut self) {
+    /// The socket file is inherited from the one who made it, and may become ours ([`Self::own_file`]).
+    pub fn inherit_file(&mut self) {
         if let Address::Unix(path) = &self.address
             && let Ok(stat) = rustix::fs::lstat(path)
             && FileType::from_raw_mode(stat.st_mode).is_socket()
         {
-            self.created = Some((stat.st_dev, stat.st_ino));
+            self.file = Some((stat.st_dev, stat.st_ino));
         }
     }
 
-    /// Removes the socket file, if we made it and it is still the same one.
+    /// The socket file, if there is one, is ours to remove: we have taken over from the one who made it.
+    pub fn own_file(&mut self) {
+        self.owns_file = true;
+    }
+
+    /// Removes the socket file, if it is ours and still the same one.
     pub fn remove_file(&mut self) {
-        let (Address::Unix(path), Some(created)) = (&self.address, self.created.take()) else { return };
-        if rustix::fs::lstat(path).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == created) {
+        let (Address::Unix(path), true) = (&self.address, self.owns_file) else { return };
+        let Some(file) = self.file.take() else { return };
+        if rustix::fs::lstat(path).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == file) {
             // Failure leaves a stale file, which the next start removes.
             let _ = rustix::fs::unlink(path);
         }
@@ -386,6 +394,22 @@ mod tests {
         let _second = Listener::unix(&path, None, 16).unwrap();
         first.remove_file();
         assert!(path.exists());
+    }
+
+    #[test]
+    fn an_inherited_socket_file_is_removed_by_whoever_owns_it() {
+        let path = folder("inherited").join("s");
+        let mut old = Listener::unix(&path, None, 16).unwrap();
+        let mut new = Listener::inherited(old.fd.as_raw_fd()).unwrap();
+        new.inherit_file();
+        new.remove_file();
+        assert!(path.exists(), "the old one's");
+        new.own_file();
+        old.disown_file();
+        old.remove_file();
+        assert!(path.exists(), "the new one's");
+        new.remove_file();
+        assert!(!path.exists());
     }
 
     #[test]

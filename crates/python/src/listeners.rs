@@ -59,7 +59,17 @@ impl Listener {
         }
     }
 
-    /// Stops listening, and removes the socket file that was made.
+    /// Takes over the socket file from the one it was inherited from: it is removed when this is closed. What another one
+    /// has made that is no server of ours (systemd) stays.
+    fn own(&self) {
+        if let Ok(mut inner) = self.inner.lock()
+            && let Some(listener) = inner.as_mut()
+        {
+            listener.own_file();
+        }
+    }
+
+    /// Stops listening, and removes the socket file if it is ours.
     fn close(&self) {
         if let Some(mut listener) = self.inner.lock().ok().and_then(|mut inner| inner.take()) {
             listener.remove_file();
@@ -149,7 +159,7 @@ fn open(
         }
         Bind::Unix(path) => {
             let mut kept = take(inherited, |address| matches!(address, Address::Unix(ours) if ours == path));
-            kept.iter_mut().for_each(yett_net::Listener::own_file);
+            kept.iter_mut().for_each(yett_net::Listener::inherit_file);
             if kept.is_empty() {
                 yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one])
             } else {

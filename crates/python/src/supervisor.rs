@@ -78,6 +78,11 @@ impl Supervisor {
         self.tell(Event::Start)
     }
 
+    /// Another supervisor serves, and goes on if this one fails. To be told before `start`; later, that it has ended.
+    fn predecessor(&self, serves: bool) -> PyResult<()> {
+        self.tell(Event::Predecessor { serves })
+    }
+
     /// What is to be done next; waits until there is something.
     fn next(&self, py: Python<'_>) -> PyResult<Todo> {
         loop {

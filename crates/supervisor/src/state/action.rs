@@ -52,9 +52,10 @@ pub enum Action {
     Log(LogLevel, String),
     /// All workers are ready for the first time: say so, tell systemd `READY`, call the hook `when_ready`.
     Started,
-    /// A reload begins: tell systemd `RELOADING`, call the hook `on_reload`.
+    /// A reload begins: tell systemd `RELOADING`, call the hook `on_reload`. Not before [`Action::Started`].
     Reloading,
-    /// A reload has ended: tell systemd `READY`.
+    /// A reload has ended, also one that began before [`Action::Started`]: tell systemd `READY` if it was told of the
+    /// beginning, and forget what did not prove itself.
     Reloaded {
         /// It went through. Otherwise the old code keeps serving, or workers do not start with the new.
         success: bool,

@@ -148,7 +148,8 @@ impl Machine {
         }
         // What is stuck will not end its streams well, and holds requests that wait for an answer.
         let patience = if order == Order::Retire && worker.is_stuck() { graceful } else { patience };
-        let mut kill_at = now.saturating_add(patience);
+        // Never at once: those who are late may have been looked for already, and no timer comes for what is due.
+        let mut kill_at = now.saturating_add(patience.max(1));
         if let Some(earlier) = before.and_then(|leaving| leaving.kill_at) {
             kill_at = kill_at.min(earlier);
         }

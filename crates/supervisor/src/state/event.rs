@@ -7,6 +7,12 @@ use super::{Config, Why, WorkerId};
 pub enum Event {
     /// Listeners and logs are there: begin.
     Start,
+    /// Before the start: whether another supervisor serves, which goes on if this one fails. Then the first worker that
+    /// fails before all are ready ends the start. Later, with `false`: it has ended, and there is only this one.
+    Predecessor {
+        /// It does.
+        serves: bool,
+    },
     /// The answer to [`Action::Fork`](super::Action::Fork): the worker is a process now.
     Forked {
         /// The worker that was asked for.

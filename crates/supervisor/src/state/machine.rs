@@ -48,6 +48,8 @@ pub struct Machine {
     /// The exit code of the first worker that ended with one that says something.
     pub(super) first_code: Option<i32>,
     begun: bool,
+    /// Another supervisor serves, and goes on if this one fails: as long as not all have been ready.
+    pub(super) on_trial: bool,
     /// A worker has been ready.
     pub(super) ever_ready: bool,
     /// All have been ready at the same time.
@@ -88,6 +90,7 @@ impl Machine {
             early_exits: Vec::new(),
             first_code: None,
             begun: false,
+            on_trial: false,
             ever_ready: false,
             started: false,
             over: false,
@@ -140,6 +143,7 @@ impl Machine {
     fn remember(&mut self, event: Event) {
         match event {
             Event::Start => self.begun = true,
+            Event::Predecessor { serves } => self.predecessor(serves),
             Event::Forked { worker, pid } => self.forked(worker, pid),
             Event::ForkFailed { worker, error } => self.fork_failed(worker, &error),
             Event::ZygoteForked { generation, pid } => self.zygote_forked(generation, pid),
@@ -201,6 +205,7 @@ impl Machine {
     fn tell_start(&mut self) {
         if !self.started && self.all_ready() {
             self.started = true;
+            self.on_trial = false;
             self.actions.push(Action::Started);
         }
     }

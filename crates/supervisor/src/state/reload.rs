@@ -33,8 +33,6 @@ pub(super) struct Reload {
     target: u32,
     /// What was read.
     settings: Option<Config>,
-    /// [`Action::Reloading`] was asked for, so its end is to be told, too.
-    told: bool,
 }
 
 impl Machine {
@@ -142,13 +140,8 @@ impl Machine {
             return;
         }
         self.log(LogLevel::Info, "reload begins");
-        self.reload = Some(Reload {
-            stage: Stage::Settings,
-            target: self.generation,
-            settings: None,
-            // systemd is to hear READY first.
-            told: self.started,
-        });
+        self.reload = Some(Reload { stage: Stage::Settings, target: self.generation, settings: None });
+        // systemd is to hear READY first.
         if self.started {
             self.actions.push(Action::Reloading);
         }
@@ -242,7 +235,7 @@ impl Machine {
     }
 
     fn end_reload(&mut self, success: bool) {
-        if self.reload.take().is_some_and(|reload| reload.told) {
+        if self.reload.take().is_some() {
             self.actions.push(Action::Reloaded { success });
         }
     }

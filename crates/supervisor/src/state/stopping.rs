@@ -1,5 +1,5 @@
 //! The end: all workers are told to stop, those that do not are killed, and when no child is left the supervisor exits. Also
-//! the successor that SIGUSR2 starts: when it serves, the old one makes way.
+//! the successor that SIGUSR2 starts: when it serves, the old one makes way; when it fails, the old one goes on.
 
 use yett_settings::LogLevel;
 
@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::worker::Phase;
 use super::{Action, Millis, Order, Signal, WorkerId, words};
 
-/// No worker has ever become ready, and none has said why with a code of its own (docs/exit-codes.md).
+/// No worker has ever become ready (of a successor: not all), and none has said why with a code of its own (docs/exit-codes.md).
 const NO_WORKER: i32 = 6;
 
 /// How far the end has come.
@@ -108,10 +108,12 @@ impl Machine {
         }
     }
 
-    /// No worker will ever be ready: the first one of each seat has ended before it was.
+    /// No worker will ever be ready: the first one of each seat has ended before it was. Or one of them has, and there is
+    /// another supervisor, which can do without this one.
     pub(super) fn give_up_if_hopeless(&mut self) {
         let mut seats = self.seats.iter().take(self.wanted as usize);
-        if !self.ever_ready && self.stop.is_none() && seats.all(|seat| seat.lost_unready) {
+        let is_hopeless = !self.ever_ready && seats.all(|seat| seat.lost_unready);
+        if (is_hopeless || self.on_trial) && self.stop.is_none() {
             self.give_up();
         }
     }
@@ -119,9 +121,10 @@ impl Machine {
     pub(super) fn give_up(&mut self) {
         // Who has ended with a code of its own has said why.
         let level = if self.first_code.is_some() { LogLevel::Debug } else { LogLevel::Error };
-        self.log(level, "no worker became ready; stopping");
+        // Those of a successor that are ready may have requests; new ones are the old supervisor's.
+        let (who, order) = if self.ever_ready { ("not every", Order::Retire) } else { ("no", Order::Quick) };
+        self.log(level, format!("{who} worker became ready; stopping"));
         let code = self.first_code.unwrap_or(NO_WORKER);
-        let order = Order::Quick;
         self.stop(Stop { code, asked: false, delay: 0, close_at: Some(self.now), remove: true, order });
     }
 
@@ -151,13 +154,22 @@ impl Machine {
         }
         if self.successor {
             self.log(LogLevel::Warning, "SIGUSR2: a new supervisor is starting already");
-        } else if !self.ever_ready {
-            self.log(LogLevel::Warning, "SIGUSR2: not before a worker is ready");
+        } else if !self.ever_ready || self.on_trial {
+            let who = if self.on_trial { "all workers are" } else { "a worker is" };
+            self.log(LogLevel::Warning, format!("SIGUSR2: not before {who} ready"));
         } else {
             self.successor = true;
             self.log(LogLevel::Info, "SIGUSR2: a new supervisor is started");
             self.actions.push(Action::SpawnSuccessor);
         }
+    }
+
+    /// Whether there is another supervisor that goes on if this one fails.
+    pub(super) fn predecessor(&mut self, serves: bool) {
+        if self.on_trial && !serves {
+            self.log(LogLevel::Info, "the old supervisor has ended; this one goes on with what starts");
+        }
+        self.on_trial = serves && !self.started;
     }
 
     pub(super) fn successor_ready(&mut self) {

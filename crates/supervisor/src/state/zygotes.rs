@@ -129,7 +129,8 @@ impl Machine {
         self.zygote_back_off.died(self.now, zygote.ready_at);
         self.tell_death(self.zygote_back_off.failures(), words);
         // Workers that it has forked may yet be ready.
-        if zygote.ready_at.is_none() && !self.ever_ready && self.workers.is_empty() {
+        let is_hopeless = zygote.ready_at.is_none() && !self.ever_ready && self.workers.is_empty();
+        if (is_hopeless || self.on_trial) && self.stop.is_none() {
             self.first_code = self.first_code.or(code.filter(|code| (2..=5).contains(code)));
             self.give_up();
         }

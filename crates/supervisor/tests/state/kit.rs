@@ -40,11 +40,22 @@ pub fn pid(worker: u64) -> u32 {
 impl Story {
     /// The supervisor has begun, and its first forks are done. It is one o'clock.
     pub fn begin(config: Config) -> Self {
+        Self::begin_after(config, &[])
+    }
+
+    /// The same, in the place of another supervisor, which serves.
+    pub fn begin_succeeding(config: Config) -> Self {
+        Self::begin_after(config, &[Event::Predecessor { serves: true }])
+    }
+
+    fn begin_after(config: Config, events: &[Event]) -> Self {
         let now = 3_600_000;
         let machine = Machine::new(config, now);
         let (born, told) = (BTreeMap::new(), BTreeMap::new());
         let mut story = Self { machine, now, asked: Vec::new(), no_forks: false, born, told, zygotes: 0 };
-        story.tell(Event::Start);
+        for event in events.iter().cloned().chain([Event::Start]) {
+            story.tell(event);
+        }
         story
     }
 

@@ -8,5 +8,6 @@ mod recycling;
 mod reloading;
 mod starting;
 mod stopping;
+mod succeeding;
 mod world;
 mod zygotes;

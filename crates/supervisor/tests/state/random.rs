@@ -60,6 +60,7 @@ fn life() -> impl Strategy<Value = Step> {
         8 => (1..6u32).prop_map(Step::Configured),
         1 => Just(Step::ConfigurationFailed),
         2 => Just(Step::SuccessorEnded),
+        1 => Just(Step::PredecessorEnded),
         16 => pause().prop_map(Step::Pass),
     ]
 }
@@ -79,8 +80,8 @@ proptest! {
     /// Whatever happens before: when everything goes well from now on, each seat has one worker of one generation, there is
     /// one zygote or none, and nothing is left over.
     #[test]
-    fn it_calms_down(config in config(), steps in proptest::collection::vec(life(), 0..150)) {
-        let mut world = World::new(config);
+    fn it_calms_down(config in config(), succeeds: bool, steps in proptest::collection::vec(life(), 0..150)) {
+        let mut world = World::new(config, succeeds);
         for step in &steps {
             world.step(step);
         }
@@ -90,8 +91,8 @@ proptest! {
 
     /// Whatever happens before: after SIGTERM it ends when SIGKILL is obeyed, in time, and leaves no child.
     #[test]
-    fn it_ends(config in config(), steps in proptest::collection::vec(life_and_death(), 0..150)) {
-        let mut world = World::new(config);
+    fn it_ends(config in config(), succeeds: bool, steps in proptest::collection::vec(life_and_death(), 0..150)) {
+        let mut world = World::new(config, succeeds);
         for step in &steps {
             world.step(step);
         }

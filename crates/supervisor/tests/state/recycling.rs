@@ -162,3 +162,13 @@ fn who_is_not_ready_has_no_wishes() {
     wants(&mut story, 1, Why::MaxRss);
     assert_eq!(story.forks(), [1]);
 }
+
+#[test]
+fn without_patience_one_that_is_stuck_is_killed_all_the_same() {
+    let mut story = Story::serving(Config { graceful_timeout: 0, ..one() });
+    wants(&mut story, 1, Why::StuckLoop);
+    story.ready(2);
+    assert_eq!(story.orders(), [(1, Order::Retire)]);
+    story.pass(1);
+    assert_eq!(story.orders(), [(1, Order::Kill)]);
+}

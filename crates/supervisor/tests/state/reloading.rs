@@ -284,3 +284,23 @@ fn new_code_that_proves_itself_in_a_seat_that_is_given_up_stays_until_another_se
     story.ready(4);
     assert_eq!(story.told.get(&5), Some(&Order::Retire));
 }
+
+#[test]
+fn the_end_of_a_reload_is_told_even_if_its_beginning_was_not() {
+    for success in [true, false] {
+        let mut story = Story::begin(four());
+        story.ready(1);
+        story.hup(&four());
+        assert_eq!(story.forks(), [1, 2, 3, 4, 5]);
+        if success {
+            // The others have old code, and nobody waits for them.
+            for worker in 5..=8 {
+                story.ready(worker);
+            }
+            assert_eq!(story.deeds(), [Action::Reloaded { success }, Action::Started]);
+        } else {
+            story.exits(5, Exit::Code(4));
+            assert_eq!(story.deeds(), [Action::Reloaded { success }]);
+        }
+    }
+}

@@ -24,6 +24,7 @@ pub enum Step {
     ConfigurationFailed,
     SuccessorReady,
     SuccessorEnded,
+    PredecessorEnded,
     Pass(Millis),
 }
 
@@ -64,13 +65,16 @@ pub struct World {
     served: usize,
     started: bool,
     reloading: bool,
+    /// Each reload is announced; but one may be under way that began before the start.
+    announces: bool,
     stopping: bool,
     closed: bool,
     pub over: Option<i32>,
 }
 
 impl World {
-    pub fn new(config: Config) -> Self {
+    /// `succeeds`: another supervisor serves, and goes on if this one fails.
+    pub fn new(config: Config, succeeds: bool) -> Self {
         let mut world = Self {
             machine: Machine::new(config.clone(), 1000),
             now: 1000,
@@ -84,10 +88,14 @@ impl World {
             served: 0,
             started: false,
             reloading: false,
+            announces: false,
             stopping: false,
             closed: false,
             over: None,
         };
+        if succeeds {
+            world.tell(Event::Predecessor { serves: true });
+        }
         world.tell(Event::Start);
         world
     }
@@ -148,6 +156,7 @@ impl World {
                     self.tell(Event::SuccessorEnded("ended".into()));
                 }
             }
+            Step::PredecessorEnded => self.tell(Event::Predecessor { serves: false }),
             Step::Pass(span) => self.pass(span),
         }
     }
@@ -405,8 +414,9 @@ impl World {
                     self.reloading = true;
                 }
                 Action::Reloaded { .. } => {
-                    assert!(self.reloading);
+                    assert!(self.reloading || !self.announces);
                     self.reloading = false;
+                    self.announces = self.started;
                 }
                 Action::Stopping => {
                     assert!(!self.stopping);
