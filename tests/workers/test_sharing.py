@@ -1,6 +1,7 @@
 """Whose is the next connection: that of a worker with least to do, if it can come."""
 
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -177,3 +178,19 @@ def test_who_does_not_come_is_not_waited_for_and_counts_again_when_it_is_back(st
 def test_without_balance_requests_are_answered_as_well(start):
     workers = start(2, "--no-balance")
     assert {int(workers.connect().get().body) for _ in range(10)} <= set(workers.pids)
+
+
+def scoreboard_kib(pid: int) -> int:
+    """What counts as this process's memory of all that supervisor and workers share."""
+    mappings = Path(f"/proc/{pid}/smaps").read_text()
+    found = re.search(r"/dev/zero \(deleted\)\n(?:.*\n){1,5}?Rss: +(\d+) kB", mappings)
+    assert found, mappings
+    return int(found[1])
+
+
+def test_a_worker_does_not_look_at_places_that_nobody_has_had(start):
+    """A page for each of them would count as the worker's memory."""
+    workers = start(2)
+    for pid in workers.pids:
+        workers.connect_to(pid)
+    assert [scoreboard_kib(pid) < 512 for pid in workers.pids] == [True, True]

@@ -103,6 +103,29 @@ def test_what_runs_is_finished(start):
     assert in_clean_order(server)
 
 
+def test_who_connects_while_draining_is_refused(start):
+    """Also while all threads are at work; a proxy may send the request elsewhere."""
+    server = start("--graceful-timeout", "1h", "--no-supervisor")
+    clients = [Client(server.port) for _ in range(3)]
+    for client in clients:
+        client.begin("GET", "/wait")
+    server.wait_for("^waiting 3$")
+    server.signal(signal.SIGTERM)
+
+    def refused() -> bool:
+        try:
+            Client(server.port).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_until(refused, "connections are refused")
+    assert "answered" not in server.log
+    release(server)
+    assert [client.response().body for client in clients] == [b"/wait"] * 3
+    assert in_clean_order(server)
+
+
 @STOPPING
 def test_an_idle_server_ends_at_once(start, number):
     server = start()

@@ -90,7 +90,10 @@ struct Listening {
 /// The listeners of one driver. All calls must be given the same reactor and the same deadlines.
 #[derive(Debug)]
 pub struct Acceptor {
+    /// Until they are closed.
     listeners: Vec<Listening>,
+    /// Where they listen; known for as long as there are connections.
+    addresses: Vec<Address>,
     /// Accepting pauses for want of descriptors.
     paused: bool,
     exhaustion_told: bool,
@@ -105,10 +108,9 @@ impl Acceptor {
     /// None of them is watched yet.
     #[must_use]
     pub fn new(listeners: Vec<Listener>) -> Self {
-        let listeners =
-            listeners.into_iter().map(|listener| Listening { listener, watched: false }).collect();
         Self {
-            listeners,
+            addresses: listeners.iter().map(|listener| listener.address().clone()).collect(),
+            listeners: listeners.into_iter().map(|listener| Listening { listener, watched: false }).collect(),
             paused: false,
             exhaustion_told: false,
             stopped: false,
@@ -128,10 +130,10 @@ impl Acceptor {
         matches!(token.as_u64(), RESUME_ACCEPTING | PATIENCE_OVER)
     }
 
-    /// Where listener `index` listens; `None` if there is none of that number, or not any more.
+    /// Where listener `index` listens, or has listened; `None` if there is none of that number.
     #[must_use]
     pub fn address(&self, index: usize) -> Option<&Address> {
-        self.listeners.get(index).map(|listening| listening.listener.address())
+        self.addresses.get(index)
     }
 
     /// Whether accepting pauses: [`Acceptor::resume`] has something to do. For drivers that share an acceptor, to note it
@@ -236,29 +238,13 @@ impl Acceptor {
     }
 
     /// Takes all that waits at each listener (who has been let in by the kernel is not turned away), as far as there are
-    /// descriptors for them, and then watches none of them any more. The sockets stay open until [`Acceptor::close`].
+    /// descriptors for them, and closes it. Whoever comes from now on is for other processes that have the same listeners;
+    /// if there are none, he is refused.
+    ///
+    /// Also where others go on: the kernel may have told of those who wait here and nowhere else (`EPOLLEXCLUSIVE`), and
+    /// then they would wait until another connection comes.
     #[must_use]
     pub fn drain<D: DerefMut<Target = Deadlines>>(
-        &mut self,
-        reactor: &Reactor,
-        deadlines: impl Fn() -> D,
-        mut admit: impl FnMut(NewConnection, usize),
-    ) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        // Who has left the rest to others does not take it now.
-        let left = std::mem::replace(&mut self.stopped, true);
-        for index in (0..self.listeners.len()).filter(|_| !left) {
-            notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
-        }
-        notices.extend(self.watch(false, reactor));
-        notices
-    }
-
-    /// Watches none of them any more: what comes from now on is for other processes that have the same listeners. What
-    /// waits already is taken: the kernel may have told of it here and nowhere else (`EPOLLEXCLUSIVE`), and then it would
-    /// wait until another connection comes. The sockets stay open until [`Acceptor::close`].
-    #[must_use]
-    pub fn leave<D: DerefMut<Target = Deadlines>>(
         &mut self,
         reactor: &Reactor,
         deadlines: impl Fn() -> D,
@@ -267,21 +253,29 @@ impl Acceptor {
         self.stopped = true;
         // First, so that nothing that comes later is told here.
         let mut notices = self.watch(false, reactor);
-        for index in 0..self.listeners.len() {
-            notices.extend(self.take(index, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
+        // Each is closed as soon as nobody waits there: who comes in between is cut off if nobody else has it.
+        while let Some(last) = self.listeners.len().checked_sub(1) {
+            notices.extend(self.take(last, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
+            self.close_last();
         }
         notices
     }
 
-    /// Closes the listeners and removes their socket files.
+    /// Closes the listeners and removes their socket files; whoever waits there is not taken.
     #[must_use]
     pub fn close(&mut self, reactor: &Reactor) -> Vec<Notice> {
         self.stopped = true;
         let notices = self.watch(false, reactor);
-        for mut listening in self.listeners.drain(..) {
-            listening.listener.remove_file();
+        while !self.listeners.is_empty() {
+            self.close_last();
         }
         notices
+    }
+
+    fn close_last(&mut self) {
+        if let Some(mut listening) = self.listeners.pop() {
+            listening.listener.remove_file();
+        }
     }
 
     // ---- with others ----

@@ -36,18 +36,9 @@ impl Driver {
         log::notices(&self.acceptor.borrow_mut().resume(&self.reactor, || self.deadlines.borrow_mut()));
     }
 
-    /// Takes who has been let in by the kernel, and then no more.
+    /// Takes who has been let in by the kernel, and closes the listeners: who comes from now on is refused, or for others.
     pub fn stop_accepting(&self) {
         log::notices(&self.acceptor.borrow_mut().drain(
-            &self.reactor,
-            || self.deadlines.borrow_mut(),
-            |new, index| self.admit(new, index),
-        ));
-    }
-
-    /// Takes who has been let in by the kernel, and leaves who comes from now on to others.
-    pub fn leave_listeners(&self) {
-        log::notices(&self.acceptor.borrow_mut().leave(
             &self.reactor,
             || self.deadlines.borrow_mut(),
             |new, index| self.admit(new, index),

@@ -305,7 +305,7 @@ impl Driver {
         }
     }
 
-    /// No new connections; idle ones are closed; responses say that theirs will be. `callback` is called once when
+    /// The listeners are closed, and idle connections; responses say that theirs will be. `callback` is called once when
     /// nothing is left.
     pub fn drain(self: &Rc<Self>, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         self.stop_accepting();
@@ -321,10 +321,10 @@ impl Driver {
         self.check_drained(py)
     }
 
-    /// No new connections: others take them. Those that are open may still bring a request, whose response says that it
-    /// is the last. `callback` is called once when none is open any more.
+    /// The listeners are closed: others have them as well. Connections that are open may still bring a request, whose
+    /// response says that it is the last. `callback` is called once when none is open any more.
     pub fn leave(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
-        self.leave_listeners();
+        self.stop_accepting();
         self.close_soon();
         self.emptied_callback.replace(Some(callback));
         self.check_emptied(py)

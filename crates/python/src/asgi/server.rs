@@ -96,7 +96,7 @@ impl Server {
         self.driver.get_or_raise()?.beat(py)
     }
 
-    /// Takes no more connections and closes idle ones; calls `callback` when all requests have been answered.
+    /// Closes the listeners, and the connections that are idle; calls `callback` when all requests have been answered.
     fn drain(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         self.driver.get_or_raise()?.drain(py, callback)
     }
@@ -107,8 +107,8 @@ impl Server {
         Ok(())
     }
 
-    /// Takes no more connections: other processes do. Those that are open may bring one more request. Calls `callback`
-    /// when none is open any more.
+    /// Closes the listeners, which other processes have as well. Connections that are open may bring one more request.
+    /// Calls `callback` when none is open any more.
     fn leave(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         self.driver.get_or_raise()?.leave(py, callback)
     }
@@ -126,7 +126,7 @@ impl Server {
         self.driver.get_or_raise()?.streaming()
     }
 
-    /// Ends: every connection is dropped, the loop no longer watches, socket files are removed.
+    /// Ends: every connection is dropped, the loop no longer watches, the listeners are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driver = self.driver.get_or_raise()?;
         let closed = driver.close_all(py).and(driver.stop_beating(py));

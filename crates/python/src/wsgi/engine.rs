@@ -285,7 +285,7 @@ impl Engine {
         }
     }
 
-    /// No new connections; idle ones are closed; responses say that theirs will be. From a thread that is none of the
+    /// The listeners are closed, and idle connections; responses say that theirs will be. From a thread that is none of the
     /// crew's, without the interpreter's lock.
     pub fn drain(&self) {
         {
@@ -301,10 +301,10 @@ impl Engine {
         }
     }
 
-    /// No new connections: other processes take them. Those that are open may bring one more request.
+    /// The listeners are closed: other processes have them as well. Connections that are open may bring one more request.
     pub fn leave(&self) {
         let admit = |new, index| self.admit(new, index);
-        log::notices(&self.acceptor().leave(self.crew.reactor(), || self.deadlines(), admit));
+        log::notices(&self.acceptor().drain(self.crew.reactor(), || self.deadlines(), admit));
         self.close_soon();
     }
 
@@ -336,7 +336,7 @@ impl Engine {
         self.rested.1.notify_all();
     }
 
-    /// The threads end when they come from the application; socket files are removed.
+    /// The threads end when they come from the application; the listeners are closed.
     pub fn stop(&self) {
         if let Err(error) = self.crew.stop() {
             log::error(&format!("cannot set the alarm: {error}"));

@@ -92,7 +92,7 @@ impl WsgiServer {
         self.engine.close_soon();
     }
 
-    /// Takes no more connections: other processes do. Those that are open may bring one more request.
+    /// Closes the listeners, which other processes have as well. Connections that are open may bring one more request.
     fn leave(&self, py: Python<'_>) {
         py.detach(|| self.engine.leave());
     }
@@ -104,7 +104,7 @@ impl WsgiServer {
         Watch::start(py, subject, *limits, place.clone())
     }
 
-    /// Takes no more connections and closes idle ones.
+    /// Closes the listeners, and the connections that are idle.
     fn drain(&self, py: Python<'_>) {
         py.detach(|| self.engine.drain());
     }
@@ -119,7 +119,7 @@ impl WsgiServer {
         py.detach(|| self.engine.wait_until_drained(end_of(seconds)))
     }
 
-    /// Ends: threads return from `serve()` as soon as they are not in the application; socket files are removed.
+    /// Ends: threads return from `serve()` as soon as they are not in the application; the listeners are closed.
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.engine.stop());
     }

@@ -22,7 +22,7 @@ pub mod slot;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub use entry::{EntryId, Running, Summary};
 pub use own::OwnSlot;
@@ -36,6 +36,8 @@ struct Header {
     failure_told: AtomicBool,
     started: AtomicBool,
     sockets_shared: AtomicBool,
+    /// Slots that anybody has ever had are the first so many.
+    used: AtomicUsize,
 }
 
 /// The shared block. Made once, before the first fork; children find it where their parent had it. To be kept in an
@@ -88,6 +90,19 @@ impl Scoreboard {
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         self.memory.slots()
+    }
+
+    /// Those that a worker has, or has had: for whoever looks at all workers. To look at a slot that nobody has had takes a
+    /// page for it, which then counts as memory of whoever has looked.
+    #[must_use]
+    pub fn used(&self) -> &[Slot] {
+        let used = self.memory.header().used.load(Ordering::Acquire);
+        self.slots().get(..used).unwrap_or_else(|| self.slots())
+    }
+
+    /// A worker has come to the slot of this number. The lowest are given away first ([`Scoreboard::find_free`]).
+    fn note_used(&self, index: usize) {
+        self.memory.header().used.fetch_max(index + 1, Ordering::AcqRel);
     }
 
     /// One slot; `None` if there are not so many.

@@ -26,6 +26,7 @@ impl OwnSlot {
     #[must_use]
     pub fn new(board: Arc<Scoreboard>, index: usize, bell: Option<OwnedFd>) -> Option<Self> {
         board.slot(index)?;
+        board.note_used(index);
         Some(Self { board, index, taken: Default::default(), bell })
     }
 
@@ -139,7 +140,7 @@ impl OwnSlot {
             let share = slot.share();
             share.watching() != Watching::No && !share.is_absent() && slot.serves()
         };
-        let others = self.board.slots().iter().enumerate();
+        let others = self.board.used().iter().enumerate();
         others
             .filter(move |(index, slot)| *index != self.index && comes(slot))
             .map(move |(index, _)| self.candidate(index, now))

@@ -257,6 +257,20 @@ proptest! {
 }
 
 #[test]
+fn slots_that_nobody_has_had_are_not_looked_at() {
+    let board = Arc::new(Scoreboard::new(1000).unwrap());
+    assert_eq!(board.used().len(), 0);
+    for (index, used) in [(0, 1), (3, 4), (1, 4), (999, 1000)] {
+        OwnSlot::new(Arc::clone(&board), index, None).unwrap();
+        assert_eq!(board.used().len(), used);
+    }
+    board.slots()[999].free();
+    assert_eq!(board.used().len(), 1000, "somebody may have it next");
+    assert!(OwnSlot::new(Arc::clone(&board), 1000, None).is_none());
+    assert_eq!(board.used().len(), 1000);
+}
+
+#[test]
 fn connections_are_left_to_who_is_free_and_comes() {
     let board = Arc::new(Scoreboard::new(4).unwrap());
     let own: Vec<_> = (0..4).map(|index| OwnSlot::new(Arc::clone(&board), index, None).unwrap()).collect();
