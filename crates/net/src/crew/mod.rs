@@ -9,6 +9,7 @@
 //! | Which thread has a connection? | `ownership` |
 //! | Who works on what a poll has brought? | `batch` |
 //! | How many threads take part? | `controller` (pure) |
+//! | Does anybody wait while all of them are busy? | `waiting` |
 //! | Where do threads wait? | this file |
 //!
 //! A connection that cannot be owned by one thread at a time, because it carries many requests at once (HTTP/2), goes
@@ -22,6 +23,7 @@ mod ownership;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::io;
@@ -223,8 +225,13 @@ impl Crew {
             again.push_back((token.as_u64(), news));
             self.has_again.store(true, Ordering::SeqCst);
         }
-        // A thread that waits for events does not see it, and the caller may be stuck in the application before it comes
-        // for it. (Either this sees that it polls, or it sees that there is something before it does.)
+        self.wake_poll()
+    }
+
+    /// There is something in the queue. A thread that waits for events does not see it, and the caller may be stuck in the
+    /// application before it comes for it. (Either this sees that it polls, or it sees that there is something before it
+    /// does.)
+    fn wake_poll(&self) -> io::Result<()> {
         if self.polling.load(Ordering::SeqCst) { self.wake() } else { Ok(()) }
     }
 
@@ -321,11 +328,6 @@ impl Crew {
     }
 
     /// Whether there is something to do that nobody has taken: events, or what [`Crew::again`] was told.
-    #[must_use]
-    pub fn has_waiting_events(&self) -> bool {
-        self.events_wait()
-    }
-
     fn events_wait(&self) -> bool {
         !self.batch.is_empty() || self.has_again.load(Ordering::Relaxed) || self.reactor.has_events()
     }
