@@ -81,6 +81,7 @@ impl Watcher {
     pub fn run(mut self) {
         loop {
             self.look(clock::now());
+            self.looks.end(clock::now());
             if self.stop.wait() {
                 return;
             }
