@@ -169,6 +169,16 @@ def test_a_request_that_blocks_the_loop_is_told_when_its_own_time_is_over(serve)
     assert client.response().status == 200
 
 
+def test_a_loop_without_a_limit_of_its_own_is_told_to_go_on_again(serve):
+    server = serve("--request-timeout", "1s", "--beat-timeout", "off")
+    client = server.begin("/block")
+    server.wait_for("stuck: the event loop has not come round")
+    server.open_gate()
+    assert client.response().status == 200
+    server.wait_for(r"WARNING: goes on again: the event loop has not come round for \d+\.\d s")
+    assert server.server.stop() == 0
+
+
 def test_a_loop_that_is_blocked_before_every_beat_ends_requests_all_the_same(serve):
     server = serve("--request-timeout", "1s")
     assert server.begin("/busy").response().status == 504
