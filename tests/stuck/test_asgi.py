@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 APP = """
-    import asyncio, ctypes, os
+    import asyncio, ctypes, os, time
 
     def say(*words):
         os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -17,6 +17,11 @@ APP = """
 
     async def wait_deep():
         await asyncio.Event().wait()
+
+    async def block_again_and_again():
+        while True:
+            time.sleep(3.2)
+            await asyncio.sleep(0)
 
     async def app(scope, receive, send):
         path = scope["path"]
@@ -32,6 +37,12 @@ APP = """
                     await wait_deep()
                 except asyncio.CancelledError:
                     say("swallowed")
+        elif path == "/busy":
+            blocks = asyncio.create_task(block_again_and_again())
+            try:
+                await wait_deep()
+            finally:
+                blocks.cancel()
         elif path == "/own":
             try:
                 await wait_deep()
@@ -156,6 +167,23 @@ def test_a_request_that_blocks_the_loop_is_told_when_its_own_time_is_over(serve)
     assert "GET /block" in server.message("stuck: the event loop has not come round")
     server.open_gate()
     assert client.response().status == 200
+
+
+def test_a_loop_without_a_limit_of_its_own_is_told_to_go_on_again(serve):
+    server = serve("--request-timeout", "1s", "--beat-timeout", "off")
+    client = server.begin("/block")
+    server.wait_for("stuck: the event loop has not come round")
+    server.open_gate()
+    assert client.response().status == 200
+    server.wait_for(r"WARNING: goes on again: the event loop has not come round for \d+\.\d s")
+    assert server.server.stop() == 0
+
+
+def test_a_loop_that_is_blocked_before_every_beat_ends_requests_all_the_same(serve):
+    server = serve("--request-timeout", "1s")
+    assert server.begin("/busy").response().status == 504
+    assert server.line("/busy")["outcome"] == "timed-out"
+    assert server.server.stop() == 0
 
 
 def test_others_that_wait_behind_a_blocked_loop_get_their_turn(serve):

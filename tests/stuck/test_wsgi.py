@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import pytest
 
@@ -183,6 +184,27 @@ def test_threads_that_are_all_at_work_are_not_stuck_while_nobody_waits(serve):
     server = serve("--beat-timeout", "1s", "--request-timeout", "4s", "--threads", "1")
     assert server.begin("/compute").response().status == 504
     assert "all threads are in the application" not in server.server.log
+
+
+def test_what_is_due_with_idle_clients_is_nobody_who_waits(serve):
+    server = serve("--beat-timeout", "1s", "--keep-alive-timeout", "1s", "--threads", "1")
+    idle, leaving = server.connect(), server.connect()
+    assert [client.get("/").status for client in (idle, leaving)] == [200, 200]
+    busy = server.begin("/about?4")
+    # The only thread learns neither of this nor that the other one's time is over.
+    leaving.close()
+    assert busy.response().status == 200
+    assert "stuck" not in server.server.log
+
+
+def test_who_has_just_come_has_not_waited_for_as_long_as_the_threads_are_at_work(serve):
+    server = serve("--beat-timeout", "3s", "--threads", "1")
+    busy = server.begin("/about?4.5")
+    # Nothing depends on the order: the later, the shorter is the wait.
+    time.sleep(2.5)
+    late = server.begin("/")
+    assert (busy.response().status, late.response().status) == (200, 200)
+    assert "stuck" not in server.server.log
 
 
 def test_no_request_gets_what_was_meant_for_another(serve):

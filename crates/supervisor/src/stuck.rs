@@ -25,8 +25,11 @@ const STANDSTILL: Millis = 3 * LOOK_EVERY;
 /// Whether the one who watches was awake all the time. What seems late after a standstill may not have had its turn yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Looks {
+    /// When the last one ended.
     last: Option<Millis>,
     awake_since: Millis,
+    /// The last one was excused.
+    excused: bool,
 }
 
 impl Looks {
@@ -37,6 +40,20 @@ impl Looks {
         }
         self.last = Some(now);
         self.awake_since
+    }
+
+    /// A look begins. Whether it may blame anybody: not the first one after a standstill. The second one may, even if it
+    /// comes late as well: a loop that somebody or other holds up before every look would else never find that anything
+    /// takes too long.
+    pub fn may_blame(&mut self, now: Millis) -> bool {
+        let is_late = self.begin(now) == now;
+        self.excused = is_late && !self.excused;
+        !self.excused
+    }
+
+    /// It has ended: to take evidence may last seconds, in which nobody slept.
+    pub fn end(&mut self, now: Millis) {
+        self.last = Some(now);
     }
 }
 
@@ -180,6 +197,33 @@ mod tests {
         assert_eq!(look(100_000, 1000), None);
         assert_eq!(look(103_000, 1000), None);
         assert_eq!(look(105_000, 1000), Some(Due::Hopeless { for_ms: 104_000 }));
+    }
+
+    #[test]
+    fn one_look_is_excused_and_never_two_in_a_row() {
+        let mut looks = Looks::default();
+        let seen = [0, 1000, 2000, 61_000, 65_000, 66_000, 100_000, 104_000, 108_000, 112_000, 113_000];
+        let seen = seen.map(|now| looks.may_blame(now));
+        assert_eq!(seen, [false, true, true, false, true, true, false, true, false, true, true]);
+    }
+
+    #[test]
+    fn a_look_that_takes_long_is_no_standstill() {
+        let (mut looks, mut suspect) = (Looks::default(), Suspect::default());
+        looks.begin(0);
+        let mut due = Vec::new();
+        let mut now = 1000;
+        while now < 12_000 {
+            let awake = looks.begin(now);
+            if let Some(new) = suspect.look(now, Some(0), 3000, awake) {
+                due.push((now, new));
+                // Evidence is taken, in vain.
+                now += 2100;
+                looks.end(now);
+            }
+            now += 1000;
+        }
+        assert_eq!(due, [(3000, Due::Stuck { for_ms: 3000 }), (8100, Due::Hopeless { for_ms: 8100 })]);
     }
 
     proptest! {

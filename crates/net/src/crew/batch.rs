@@ -36,6 +36,11 @@ impl Default for Batch {
 impl Batch {
     /// The next event, if any is left: its token and what it says.
     pub fn take(&self) -> Option<(u64, News)> {
+        self.take_unless(|_, _| false)
+    }
+
+    /// The next event, if any is left, and `stays` does not say of it that it is to stay there.
+    pub fn take_unless(&self, stays: impl Fn(u64, News) -> bool) -> Option<(u64, News)> {
         let mut cursor = self.cursor.load(Ordering::Acquire);
         loop {
             let next = usize::try_from(cursor & HALF).ok()?;
@@ -44,6 +49,10 @@ impl Batch {
             }
             let token = self.tokens.get(next)?.load(Ordering::Relaxed);
             let news = News::from_bits(self.news.get(next)?.load(Ordering::Relaxed));
+            // What is read here may be of two fillings at once. Then `stays` may be wrong, which a later look mends.
+            if stays(token, news) {
+                return None;
+            }
             match self.cursor.compare_exchange_weak(cursor, cursor + 1, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Some((token, news)),
                 // Taken by another, or filled anew: what was read may be of either filling, and is not used.

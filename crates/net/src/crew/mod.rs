@@ -9,6 +9,7 @@
 //! | Which thread has a connection? | `ownership` |
 //! | Who works on what a poll has brought? | `batch` |
 //! | How many threads take part? | `controller` (pure) |
+//! | Does anybody wait while all of them are busy? | `waiting` |
 //! | Where do threads wait? | this file |
 //!
 //! A connection that cannot be owned by one thread at a time, because it carries many requests at once (HTTP/2), goes
@@ -22,6 +23,7 @@ mod ownership;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::io;
@@ -161,22 +163,37 @@ impl Crew {
                 return Ok(Task::Event(token, news));
             }
             idle();
-            // Sequentially consistent, here and at `watch_rests`: see `rest`.
-            if self.polling.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-                if self.leave() {
-                    self.wait_to_be_let_in(member);
-                } else {
-                    // The other one has just gone: its place at the poll is free, or soon will be.
-                    std::hint::spin_loop();
-                }
+            if self.poll_alone(&mut member.events, None)? {
                 continue;
             }
-            let polled = self.poll(&mut member.events, None);
-            self.polling.store(false, Ordering::SeqCst);
-            polled?;
-            if self.watch_rests.load(Ordering::SeqCst) && self.watch_rests.swap(false, Ordering::SeqCst) {
-                self.wake_watch();
+            if self.leave() {
+                self.wait_to_be_let_in(member);
+            } else {
+                // The other one has just gone: its place at the poll is free, or soon will be.
+                std::hint::spin_loop();
             }
+        }
+    }
+
+    /// Polls, unless another thread does already: then false.
+    fn poll_alone(&self, events: &mut Events, wait_ms: Option<u32>) -> io::Result<bool> {
+        if self.polling.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Ok(false);
+        }
+        let polled = self.poll(events, wait_ms);
+        self.stop_polling();
+        polled.map(|()| true)
+    }
+
+    /// Nobody polls any more. However short the poll was meant to be: the system may have held the thread up in it for so
+    /// long that the watch went to rest, and this thread may now be in the application for as long as it likes.
+    fn stop_polling(&self) {
+        // One stores `polling` and then reads `watch_rests`, the watch (in `rest`) stores that and then reads this. All four
+        // are sequentially consistent: with less, each could read what was there before the other's store, and the watch
+        // would sleep while nobody polls.
+        self.polling.store(false, Ordering::SeqCst);
+        if self.watch_rests.load(Ordering::SeqCst) && self.watch_rests.swap(false, Ordering::SeqCst) {
+            self.wake_watch();
         }
     }
 
@@ -195,13 +212,7 @@ impl Crew {
 
     /// Looks for events without waiting, unless another thread does already. Whether there are any.
     fn look_for_events(&self, member: &mut Member) -> io::Result<bool> {
-        if self.polling.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            return Ok(false);
-        }
-        let polled = self.poll(&mut member.events, Some(0));
-        self.polling.store(false, Ordering::SeqCst);
-        polled?;
-        Ok(!self.batch.is_empty())
+        Ok(self.poll_alone(&mut member.events, Some(0))? && !self.batch.is_empty())
     }
 
     /// Has `token` come up again, with `news`: there is more to do for it. From any thread.
@@ -214,8 +225,13 @@ impl Crew {
             again.push_back((token.as_u64(), news));
             self.has_again.store(true, Ordering::SeqCst);
         }
-        // A thread that waits for events does not see it, and the caller may be stuck in the application before it comes
-        // for it. (Either this sees that it polls, or it sees that there is something before it does.)
+        self.wake_poll()
+    }
+
+    /// There is something in the queue. A thread that waits for events does not see it, and the caller may be stuck in the
+    /// application before it comes for it. (Either this sees that it polls, or it sees that there is something before it
+    /// does.)
+    fn wake_poll(&self) -> io::Result<()> {
         if self.polling.load(Ordering::SeqCst) { self.wake() } else { Ok(()) }
     }
 
@@ -312,11 +328,6 @@ impl Crew {
     }
 
     /// Whether there is something to do that nobody has taken: events, or what [`Crew::again`] was told.
-    #[must_use]
-    pub fn has_waiting_events(&self) -> bool {
-        self.events_wait()
-    }
-
     fn events_wait(&self) -> bool {
         !self.batch.is_empty() || self.has_again.load(Ordering::Relaxed) || self.reactor.has_events()
     }
@@ -324,7 +335,8 @@ impl Crew {
     /// Sleeps until a thread finds work.
     fn rest(&self) {
         self.watch_rests.store(true, Ordering::SeqCst);
-        // Either this sees that nobody polls any more, or the one that stops polling sees that the watch rests.
+        // Either this sees that nobody polls any more, or the one that stops polling sees that the watch rests, however long
+        // ago it was that the watch made up its mind: see `stop_polling`.
         while self.polling.load(Ordering::SeqCst)
             && self.watch_rests.load(Ordering::SeqCst)
             && !self.stopping.load(Ordering::SeqCst)

@@ -117,6 +117,42 @@ fn an_idle_crew_whose_watch_sleeps_still_relieves_a_thread_that_is_stuck() {
 }
 
 #[test]
+fn the_watch_is_woken_by_whoever_stops_polling_also_if_that_was_only_a_look() {
+    let crew = Arc::new(Crew::new().unwrap());
+    // A thread takes part already; the other one becomes the watch.
+    crew.active.store(1, Ordering::SeqCst);
+    let (sender, tasks) = mpsc::channel();
+    let other = {
+        let crew = Arc::clone(&crew);
+        std::thread::spawn(move || {
+            let mut member = Member::default();
+            while let Task::Event(token, _) = crew.next(&mut member, || {}).unwrap() {
+                if token != ALARM {
+                    sender.send(token).unwrap();
+                }
+            }
+        })
+    };
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let looks = {
+        let crew = Arc::clone(&crew);
+        // A look that takes so long that the watch goes to rest. Afterwards this thread is in the application for good.
+        std::thread::spawn(move || crew.poll_alone(&mut Events::default(), Some(60_000)).unwrap())
+    };
+    let started = std::time::Instant::now();
+    while !crew.watch_rests.load(Ordering::SeqCst) {
+        assert!(started.elapsed() < PATIENCE, "the watch never rests");
+        std::thread::yield_now();
+    }
+    crew.reactor().add_stream(&ours, 1).unwrap();
+    theirs.write_all(b"x").unwrap();
+    assert!(looks.join().unwrap());
+    assert_eq!(tasks.recv_timeout(PATIENCE), Ok(1));
+    crew.stop().unwrap();
+    other.join().unwrap();
+}
+
+#[test]
 fn events_that_nobody_has_taken_are_not_lost_by_the_next_poll() {
     // A thread finds nothing to take; another polls, fills the batch, and is gone; then the first one polls.
     let crew = Crew::new().unwrap();

@@ -99,13 +99,16 @@ impl Driver {
         self.beats.pulse.last.store(now, Ordering::Relaxed);
         self.beat_later(py)?;
         let mut looks = self.beats.looks.get();
-        let awake_since = looks.begin(now);
-        self.beats.looks.set(looks);
+        let may_blame = looks.may_blame(now);
         // When the loop stood still, those who wait have not had their turn yet.
-        if awake_since < now && self.beats.limits.concern_requests() {
-            self.end_overdue(py, now)?;
-        }
-        Ok(())
+        let ended = if may_blame && self.beats.limits.concern_requests() {
+            self.end_overdue(py, now)
+        } else {
+            Ok(())
+        };
+        looks.end(clock::now());
+        self.beats.looks.set(looks);
+        ended
     }
 
     fn end_overdue(self: &Rc<Self>, py: Python<'_>, now: Millis) -> PyResult<()> {

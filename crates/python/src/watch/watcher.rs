@@ -78,6 +78,7 @@ impl Watcher {
     pub fn run(mut self) {
         loop {
             self.look(clock::now());
+            self.looks.end(clock::now());
             if self.stop.wait() {
                 return;
             }
@@ -122,7 +123,13 @@ impl Watcher {
         if let Some(place) = &self.place {
             place.slot.slot().note_loop_beat(late_since.unwrap_or(now));
         }
-        let Some(patience) = self.subject.patience(&self.limits, now) else { return };
+        let patience = self.subject.patience(&self.limits, now);
+        if patience.is_none() && !self.beat.is_stuck() {
+            return;
+        }
+        // It was stuck for the sake of a request that is over. What has no limit any more goes on one day all the same, and
+        // that is to be told; nobody is to be blamed until then.
+        let (patience, awake_since) = patience.map_or((Millis::MAX, now), |patience| (patience, awake_since));
         // Without the lock nothing beats, and that is told as what it is.
         let blames_lock = self.limits.gil.is_some_and(|limit| limit <= patience);
         if lock_is_held && blames_lock {

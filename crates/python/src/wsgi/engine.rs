@@ -136,7 +136,8 @@ impl Engine {
     fn put_in(&self, client: Box<Client>) {
         let (token, mut client) = (client.token, client);
         while let Err((back, news)) = self.clients.release(token, client, false) {
-            self.again(token, news | News::AGAIN);
+            // Not as a turn that was cut short: it may be no more than that there is room in its socket.
+            self.again(token, news);
             client = back;
         }
     }
@@ -203,6 +204,14 @@ impl Engine {
         if let Err(error) = self.crew.again(token, news) {
             log::error(&format!("cannot set the alarm: {error}"));
         }
+    }
+
+    /// Whether a client waits for a thread; for when all of them are in the application.
+    pub fn anybody_waits(&self) -> bool {
+        self.crew.anybody_waits(self.addresses.len()).unwrap_or_else(|error| {
+            log::error(&format!("cannot see whether anybody waits: {error}"));
+            false
+        })
     }
 
     // ---- time ----

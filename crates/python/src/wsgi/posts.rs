@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
+use yett_net::acceptor::PATIENCE_OVER;
 use yett_net::clock;
-use yett_supervisor::stuck::{Due, Millis, Suspect};
+use yett_supervisor::stuck::{Due, LOOK_EVERY, Millis, Suspect};
 
 use super::engine::Engine;
 use crate::watch::{Job, Limits, Overdue, Place, Subject};
@@ -37,6 +38,8 @@ pub struct Post {
 /// All threads of a pool.
 pub struct Posts {
     all: Mutex<Vec<Arc<Post>>>,
+    /// Since when, at each look, somebody has waited for a thread while none was free; 0: nobody has. For `yett-watch` alone.
+    waited_since: AtomicU64,
     pub limits: Limits,
     pub place: Option<Place>,
 }
@@ -129,7 +132,7 @@ impl Post {
 
 impl Posts {
     pub fn new(limits: Limits, place: Option<Place>) -> Self {
-        Self { all: Mutex::default(), limits, place }
+        Self { all: Mutex::default(), waited_since: AtomicU64::new(0), limits, place }
     }
 
     /// The calling thread takes part.
@@ -150,6 +153,16 @@ impl Posts {
             let (_, began) = post.running()?;
             (!post.waits.load(Ordering::Relaxed)).then(|| latest.max(began))
         })
+    }
+
+    /// Takes note of whether somebody waits. Since when that has been so.
+    fn note_waiting(&self, waits: bool, now: Millis) -> Option<Millis> {
+        let since = match self.waited_since.load(Ordering::Relaxed) {
+            0 => now,
+            since => since,
+        };
+        self.waited_since.store(if waits { since } else { 0 }, Ordering::Relaxed);
+        waits.then_some(since)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Post>>> {
@@ -174,9 +187,19 @@ impl Subject for Engine {
         "all threads are in the application while others wait, and none has come back"
     }
 
-    fn late_since(&self, _now: Millis) -> Option<Millis> {
-        let since = self.posts.exhausted_since().filter(|since| *since != 0)?;
-        self.crew.has_waiting_events().then_some(since)
+    fn late_since(&self, now: Millis) -> Option<Millis> {
+        // Threads that come back within a second are not disturbed by looking.
+        let is_long = |since: &Millis| *since != 0 && now.saturating_sub(*since) >= LOOK_EVERY;
+        let exhausted = self.posts.exhausted_since().filter(is_long);
+        if exhausted.is_some_and(|since| self.posts.limits.beat.is_some_and(|limit| now - since >= limit)) {
+            // The last thread may have left a connection to another process, and has not come back to watch the listeners
+            // again: who waits there would be seen by nobody.
+            self.accept(PATIENCE_OVER);
+        }
+        let waited = self.posts.note_waiting(exhausted.is_some() && self.anybody_waits(), now);
+        // Who has just come, while all threads are rightly at work, has not waited yet; and what is at a listener just now
+        // may be with another process in a moment.
+        Some(exhausted?.max(waited?))
     }
 
     fn patience(&self, limits: &Limits, _now: Millis) -> Option<Millis> {
