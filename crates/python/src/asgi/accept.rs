@@ -9,6 +9,7 @@ use yett_net::{Address, Connection, Token, clock};
 
 use super::awaitable::disconnected;
 use super::driver::{Driver, Slot};
+use super::overdue::BEAT;
 use super::scope::Addresses;
 use crate::log;
 
@@ -87,6 +88,7 @@ impl Driver {
         if deadlines.len() > 2 * slots.len() + SPARE_ENTRIES {
             deadlines.retain(|at, token| {
                 Acceptor::is_alarm(token)
+                    || token.as_u64() == BEAT
                     || slots.get(token).is_some_and(|slot| slot.connection.expects_timer(at))
             });
         }

@@ -23,7 +23,7 @@ use yett_proto::response::ResponseHead;
 use super::access::log_undelivered;
 use super::awaitable::Pending;
 use super::exchange::{Exchange, Inner};
-use super::overdue::Beats;
+use super::overdue::{BEAT, Beats};
 use super::scope::{Addresses, Scopes};
 use super::task::Tasks;
 use crate::ffi::Ready;
@@ -372,6 +372,10 @@ impl Driver {
                 }
                 PATIENCE_OVER => {
                     self.accept(PATIENCE_OVER);
+                    continue;
+                }
+                BEAT => {
+                    result = result.and(self.beat(py));
                     continue;
                 }
                 _ => {}

@@ -1,10 +1,11 @@
 //! Once a second the event loop beats: it tells that it comes round, and looks for requests that take too long.
 //!
-//! The beat comes by `loop.call_later`, which every loop has, and which has its turn also when the application leaves
-//! the loop little time: what is due goes before what is ready next. It is the loop itself that ends requests, so that
-//! nothing of theirs is touched by another thread.
+//! The beat is one of the reactor's deadlines, so that it comes the way of every request: by the loop that looks at its
+//! descriptors. (`loop.call_later` would do, but with a timer that never goes away asyncio does some 4,000 instructions
+//! more each time that it comes round.) It is the loop itself that ends requests, so that nothing of theirs is touched by
+//! another thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use yett_net::clock;
+use yett_net::acceptor::PATIENCE_OVER;
+use yett_net::{Token, clock};
 use yett_supervisor::scoreboard::Why;
 use yett_supervisor::stuck::{Due, LOOK_EVERY, Looks, Millis};
 
@@ -21,8 +23,8 @@ use super::exchange::{Exchange, Response};
 use crate::log;
 use crate::watch::{self, Job, Limits, Overdue, Place, Stuck, Subject, Watch};
 
-/// Seconds between two beats, as `call_later` wants them.
-const BEAT_SECONDS: f64 = LOOK_EVERY as f64 / 1000.0;
+/// The token under which the next beat stands among the deadlines: below those of the acceptor.
+pub const BEAT: u64 = PATIENCE_OVER - 1;
 
 /// When the loop last beat; what the watch sees of it.
 pub struct Pulse {
@@ -36,10 +38,8 @@ pub struct Beats {
     pulse: Arc<Pulse>,
     limits: Limits,
     looks: Cell<Looks>,
-    /// The bound method `beat`, while the loop is to call it.
-    callback: RefCell<Option<Py<PyAny>>>,
-    /// What `call_later` has given for the next one.
-    next: RefCell<Option<Py<PyAny>>>,
+    /// The loop is to beat.
+    beating: Cell<bool>,
     told_alone: Cell<bool>,
 }
 
@@ -49,55 +49,52 @@ impl Beats {
             pulse: Arc::new(Pulse { last: AtomicU64::new(0), place }),
             limits,
             looks: Cell::default(),
-            callback: RefCell::default(),
-            next: RefCell::default(),
+            beating: Cell::new(false),
             told_alone: Cell::new(false),
         }
     }
 }
 
 impl Driver {
-    /// Begins to watch the loop. `callback`: has [`Driver::beat`] called.
+    /// Begins to watch the loop.
     ///
     /// # Errors
-    /// The system refuses a thread.
-    pub fn watch(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<Watch> {
+    /// The system refuses a thread, or a timer.
+    pub fn watch(&self, py: Python<'_>) -> PyResult<Watch> {
         let Beats { limits, pulse, .. } = &self.beats;
         if limits.beat.is_some() || limits.concern_requests() {
-            self.beats.callback.replace(Some(callback));
+            self.beats.beating.set(true);
             pulse.last.store(clock::now(), Ordering::Relaxed);
-            self.beat_later(py)?;
+            self.beat_later();
+            if let Some(at) = self.deadlines.borrow_mut().next_alarm(false) {
+                self.reactor.set_alarm(Some(at))?;
+            }
         }
         Watch::start(py, Arc::clone(pulse) as Arc<dyn Subject>, *limits, pulse.place.clone())
     }
 
     /// No more beats.
-    pub fn stop_beating(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn stop_beating(&self) {
         self.beats.pulse.last.store(0, Ordering::Relaxed);
-        self.beats.callback.take();
-        match self.beats.next.take() {
-            Some(next) => next.call_method0(py, intern!(py, "cancel")).map(drop),
-            None => Ok(()),
-        }
+        self.beats.beating.set(false);
     }
 
-    fn beat_later(&self, py: Python<'_>) -> PyResult<()> {
-        let callback = self.beats.callback.borrow().as_ref().map(|callback| callback.clone_ref(py));
-        let Some(callback) = callback else { return Ok(()) };
-        let arguments = (BEAT_SECONDS, callback);
-        let next = self.event_loop.bind(py).call_method1(intern!(py, "call_later"), arguments)?;
-        self.beats.next.replace(Some(next.unbind()));
-        Ok(())
+    /// The caller sets the alarm.
+    fn beat_later(&self) {
+        self.deadlines.borrow_mut().push(Token::from_u64(BEAT), clock::now() + LOOK_EVERY);
     }
 
-    /// The loop comes round. Called by itself, once a second.
+    /// The loop comes round. For the driver, when [`BEAT`] is due; it sets the alarm for the next afterwards.
     ///
     /// # Errors
-    /// The loop takes no more calls.
+    /// A request could not be ended.
     pub fn beat(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
+        if !self.beats.beating.get() {
+            return Ok(());
+        }
         let now = clock::now();
         self.beats.pulse.last.store(now, Ordering::Relaxed);
-        self.beat_later(py)?;
+        self.beat_later();
         let mut looks = self.beats.looks.get();
         let may_blame = looks.may_blame(now);
         // When the loop stood still, those who wait have not had their turn yet.

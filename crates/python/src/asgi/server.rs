@@ -86,14 +86,8 @@ impl Server {
     }
 
     /// Watches the loop and the requests until the object that is returned ends, as a context manager.
-    fn watch(this: &Bound<'_, Self>) -> PyResult<Watch> {
-        let beat = this.getattr(intern!(this.py(), "beat"))?;
-        this.get().driver.get_or_raise()?.watch(this.py(), beat.unbind())
-    }
-
-    /// The loop comes round. It calls this once a second.
-    fn beat(&self, py: Python<'_>) -> PyResult<()> {
-        self.driver.get_or_raise()?.beat(py)
+    fn watch(&self, py: Python<'_>) -> PyResult<Watch> {
+        self.driver.get_or_raise()?.watch(py)
     }
 
     /// Closes the listeners, and the connections that are idle; calls `callback` when all requests have been answered.
@@ -129,7 +123,8 @@ impl Server {
     /// Ends: every connection is dropped, the loop no longer watches, the listeners are closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let driver = self.driver.get_or_raise()?;
-        let closed = driver.close_all(py).and(driver.stop_beating(py));
+        let closed = driver.close_all(py);
+        driver.stop_beating();
         driver.close_listeners();
         let fd = driver.reactor.fd().as_raw_fd();
         driver.event_loop.bind(py).call_method1(intern!(py, "remove_reader"), (fd,))?;
