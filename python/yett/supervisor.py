@@ -81,9 +81,9 @@ class Supervision:
         self._generation = 1
         self._reread = reread
         self._succession = Succession.inherited()
-        inherited = self._succession.descriptors if self._succession is not None else []
+        inherited = self._succession.listeners if self._succession is not None else []
         if self._succession is not None and self._succession.passed:
-            inherited, passed = [], inherited
+            inherited, passed = [], [descriptor for descriptor, _ in inherited]
         self._passed = bool(passed) and not _core.names_addresses(settings)
         self._listeners = open_listeners(settings, inherited, passed)
         if self._succession is not None:
