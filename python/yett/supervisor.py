@@ -154,6 +154,8 @@ class Supervision:
                     self._core.forget(first, self._settings)
                     if second:
                         self.hooks.worker_gone(second)
+                case "worker-count":
+                    self._count(first)
                 case "started":
                     self._started()
                 case "reloading":
@@ -295,10 +297,13 @@ class Supervision:
         self._generation = generation
         if self._tried is None:
             return
-        before = self._workers
-        (self._settings, self.hooks, self._workers), self._tried = self._tried, None
-        if self._workers != before:
-            self.hooks.worker_count(self._workers, before)
+        (self._settings, self.hooks, workers), self._tried = self._tried, None
+        self._count(workers)
+
+    def _count(self, workers: int) -> None:
+        before, self._workers = self._workers, workers
+        if workers != before:
+            self.hooks.worker_count(workers, before)
 
     def _forget_tried(self) -> None:
         if self._tried is None:
