@@ -96,8 +96,7 @@ impl Listener {
 
 /// Opens every address of the settings; if one fails, those before it are closed again. `inherited`: descriptors that
 /// listen already, each with N if it is what `fd://N` stands for; they are used where they are what is asked for.
-/// `passed`: descriptors that are served in the place of
-/// the default address, if the settings name no other.
+/// `passed`: descriptors that are served in the place of the default address, if the settings name no other.
 ///
 /// # Errors
 /// `OSError` whose text says which address, why not, and what to do.
