@@ -47,7 +47,7 @@ class Hooks:
         """A worker has ended, or was killed."""
 
     def worker_count(self, new: int, old: int | None) -> None:
-        """The settings want ``new`` workers, at the start or after a reload; before, it was ``old``."""
+        """There are to be ``new`` workers: at the start, after a reload, by a signal. Before, it was ``old``."""
 
     def reloading(self) -> None:
         """A reload begins."""

@@ -289,9 +289,12 @@ def _log_errors() -> Iterator[None]:
 
 
 def open_listeners(
-    settings: _core.Settings, inherited: Sequence[int] = (), passed: Sequence[int] = ()
+    settings: _core.Settings,
+    inherited: Sequence[tuple[int, int | None]] = (),
+    passed: Sequence[int] = (),
 ) -> list[_core.Listener]:
-    """Open all addresses of the settings, or use what listens there and was ``inherited``. Raises `ListenError`.
+    """Open all addresses of the settings, or use what listens there and was ``inherited``: descriptors, each with N if
+    it is what ``fd://N`` stands for. Raises `ListenError`.
 
     ``passed``: sockets of systemd, which are served if the settings name no address.
     """

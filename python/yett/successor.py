@@ -30,7 +30,7 @@ class Successor:
             self._ended = False
             #: Under which number the supervisor watches it.
             self.watched: int | None = None
-            inherited = [listener.fileno() for listener in listeners]
+            inherited = [(listener.fileno(), listener.named) for listener in listeners]
             plan = {
                 "ready": writer,
                 "pipe": _identity(writer),
@@ -39,7 +39,7 @@ class Successor:
                 "parent": os.getpid(),
             }
             environment = {**os.environ, **systemd.environment(), _VARIABLE: json.dumps(plan)}
-            for descriptor in [writer, *inherited]:
+            for descriptor in [writer, *(listener.fileno() for listener in listeners)]:
                 os.set_inheritable(descriptor, True)
             #: Its process.
             self.pid = _spawn(environment)
@@ -94,10 +94,10 @@ class Succession:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._ready: int | None = plan["ready"]
         os.set_inheritable(plan["ready"], False)
-        #: Descriptors that listen already.
-        self.descriptors: list[int] = list(plan["listeners"])
-        for number in self.descriptors:
-            os.set_inheritable(number, False)
+        #: Descriptors that listen already, each with N if it is what the settings call ``fd://N``.
+        self.listeners: list[tuple[int, int | None]] = [(fd, named) for fd, named in plan["listeners"]]
+        for descriptor, _ in self.listeners:
+            os.set_inheritable(descriptor, False)
         #: They are systemd's, and no addresses of the settings.
         self.passed: bool = bool(plan.get("passed"))
         #: The process of the one before.
@@ -120,9 +120,9 @@ class Succession:
 
     def close_descriptors(self) -> None:
         """They have been used, or nobody wants them."""
-        for number in self.descriptors:
-            os.close(number)
-        self.descriptors = []
+        for descriptor, _ in self.listeners:
+            os.close(descriptor)
+        self.listeners = []
 
     def fileno(self) -> int:
         """Has an error when the old supervisor has ended; -1 after `complete`."""

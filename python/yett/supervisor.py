@@ -81,9 +81,9 @@ class Supervision:
         self._generation = 1
         self._reread = reread
         self._succession = Succession.inherited()
-        inherited = self._succession.descriptors if self._succession is not None else []
+        inherited = self._succession.listeners if self._succession is not None else []
         if self._succession is not None and self._succession.passed:
-            inherited, passed = [], inherited
+            inherited, passed = [], [descriptor for descriptor, _ in inherited]
         self._passed = bool(passed) and not _core.names_addresses(settings)
         self._listeners = open_listeners(settings, inherited, passed)
         if self._succession is not None:
@@ -158,6 +158,8 @@ class Supervision:
                     self._core.forget(first, self._settings)
                     if second:
                         self.hooks.worker_gone(second)
+                case "worker-count":
+                    self._count(first)
                 case "started":
                     self._started()
                 case "reloading":
@@ -300,10 +302,13 @@ class Supervision:
         self._generation = generation
         if self._tried is None:
             return
-        before = self._workers
-        (self._settings, self.hooks, self._workers), self._tried = self._tried, None
-        if self._workers != before:
-            self.hooks.worker_count(self._workers, before)
+        (self._settings, self.hooks, workers), self._tried = self._tried, None
+        self._count(workers)
+
+    def _count(self, workers: int) -> None:
+        before, self._workers = self._workers, workers
+        if workers != before:
+            self.hooks.worker_count(workers, before)
 
     def _forget_tried(self) -> None:
         if self._tried is None:

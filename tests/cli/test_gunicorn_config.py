@@ -147,6 +147,26 @@ def test_hooks_of_a_reload_and_of_several_workers(folder):
     assert (rest.count("child_exit"), rest[-1]) == (4, "on_exit")
 
 
+def test_signals_that_change_the_number_of_workers(folder):
+    where = folder(RECORDING)
+    with ServerProcess(["--config", "gunicorn.conf.py"], cwd=where) as server:
+        server.wait_for("serving on unix:socket")
+        server.signal(signal.SIGTTIN)
+        server.wait_for("SIGTTIN: 2 workers from now on")
+        server.signal(signal.SIGTTOU)
+        server.wait_for("SIGTTOU: 1 worker from now on")
+        server.signal(signal.SIGTTOU)
+        server.wait_for("SIGTTOU: it stays at 1 worker")
+        server.signal(signal.SIGTTIN)
+        server.wait_for("SIGTTIN: 2 workers from now on")
+        # The file says one, as before.
+        server.signal(signal.SIGHUP)
+        server.wait_for("reload is through")
+        assert server.stop() == 0
+    changes = [note for note in notes(where) if note.startswith("nworkers_changed")]
+    assert changes == [f"nworkers_changed {change}" for change in ("None 1", "1 2", "2 1", "1 2", "2 1")]
+
+
 def test_what_has_no_equivalent_is_logged_once(folder):
     source = RECORDING + "\n    proc_name = 'shop'\n    def pre_request(worker, request): pass\n"
     _, server = served(folder(source))

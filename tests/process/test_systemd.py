@@ -8,7 +8,9 @@ import time
 import pytest
 
 from support import Client, ServerProcess
+from support.processes import is_alive
 from support.server import PATIENCE_SECONDS
+from support.wait import wait_until
 
 APP = """
 import os
@@ -216,19 +218,30 @@ def test_sockets_for_another_process_are_left_alone(folder):
         assert "WARNING" not in server.log
 
 
-def test_reload_and_new_supervisor_keep_the_sockets(folder):
-    sockets, [port] = listening(1)
-    with launched(folder, sockets, "--pid", "yett.pid") as server:
-        server.wait_for(f"serving on http://127.0.0.1:{port}")
+def succeed(folder, before):
+    """SIGUSR2 to this process; the new one, when it serves and the old one has ended."""
+    os.kill(before, signal.SIGUSR2)
+    wait_until(lambda: int((folder / "yett.pid").read_text()) != before, "a new supervisor serves")
+    wait_until(lambda: not is_alive(before), "the old one has ended")
+    return int((folder / "yett.pid").read_text())
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["default", "named"])
+def test_reload_and_new_supervisors_keep_the_sockets(folder, named):
+    sockets, ports = listening(2)
+    bind = ["--bind", "fd://4"] if named else []
+    with launched(folder, sockets, "--pid", "yett.pid", *bind) as server:
+        for port in ports[int(named) :]:
+            server.wait_for(f"serving on http://127.0.0.1:{port}")
         server.signal(signal.SIGHUP)
         server.wait_for("reload is through")
         assert "takes a restart" not in server.log and "cannot be changed" not in server.log
         with Client(port) as client:
             assert client.get().body == b"[]"
-        server.signal(signal.SIGUSR2)
-        assert server.process.wait(PATIENCE_SECONDS) == 0
-        successor = int((folder / "yett.pid").read_text())
-        assert successor != server.process.pid
-        with Client(port) as client:
-            assert client.get().body == b"[]"
-        os.kill(successor, signal.SIGTERM)
+        new = succeed(folder, server.process.pid)
+        # And that one's.
+        last = succeed(folder, new)
+        for port in ports[int(named) :]:
+            with Client(port) as client:
+                assert client.get().body == b"[]"
+        os.kill(last, signal.SIGTERM)

@@ -16,7 +16,14 @@ use crate::settings::Settings;
 pub struct Listener {
     inner: Mutex<Option<yett_net::Listener>>,
     address: Address,
+    named: Named,
 }
+
+/// The number by which the settings name a descriptor (`fd://3`), also where it has another one by now.
+type Named = Option<RawFd>;
+
+/// Descriptors that listen already.
+type Inherited = Vec<(yett_net::Listener, Named)>;
 
 impl Listener {
     /// Another descriptor of the socket.
@@ -48,6 +55,12 @@ impl Listener {
         self.inner
             .lock()
             .map_or(-1, |inner| inner.as_ref().map_or(-1, |listener| listener.as_fd().as_raw_fd()))
+    }
+
+    /// N, if it is what the settings call `fd://N`.
+    #[getter]
+    fn named(&self) -> Named {
+        self.named
     }
 
     /// Leaves the socket file to others when it is closed: another process has it, too.
@@ -82,8 +95,8 @@ impl Listener {
 }
 
 /// Opens every address of the settings; if one fails, those before it are closed again. `inherited`: descriptors that
-/// listen already, and are used where they are what is asked for. `passed`: descriptors that are served in the place of
-/// the default address, if the settings name no other.
+/// listen already, each with N if it is what `fd://N` stands for; they are used where they are what is asked for.
+/// `passed`: descriptors that are served in the place of the default address, if the settings name no other.
 ///
 /// # Errors
 /// `OSError` whose text says which address, why not, and what to do.
@@ -92,7 +105,7 @@ impl Listener {
 #[allow(clippy::needless_pass_by_value)] // the signature that Python sees
 pub fn open_listeners(
     settings: &Settings,
-    inherited: Vec<RawFd>,
+    inherited: Vec<(RawFd, Named)>,
     passed: Vec<RawFd>,
 ) -> PyResult<Vec<Listener>> {
     let values = &settings.values;
@@ -102,28 +115,38 @@ pub fn open_listeners(
         let fd = |fd| Listen { address: Bind::Fd(fd), proxy_protocol: false };
         passed.into_iter().map(fd).collect()
     };
-    let mut inherited =
-        inherited.into_iter().map(yett_net::Listener::inherited).collect::<Result<Vec<_>, _>>()?;
-    let mut opened: Vec<yett_net::Listener> = Vec::new();
+    let mut inherited = inherited
+        .into_iter()
+        .map(|(fd, named)| {
+            let mut listener = yett_net::Listener::inherited(fd)?;
+            if named.is_none() {
+                // One of ours has made it. Who passes on descriptors keeps his files.
+                listener.inherit_file();
+            }
+            Ok((listener, named))
+        })
+        .collect::<io::Result<Inherited>>()?;
+    let mut opened: Inherited = Vec::new();
     for listen in &binds {
         match open(&listen.address, values, &mut inherited) {
             Ok(mut listeners) => {
                 if listen.proxy_protocol {
                     listeners.iter_mut().for_each(yett_net::Listener::expect_proxy_protocol);
                 }
-                opened.extend(listeners);
+                let named = if let Bind::Fd(fd) = listen.address { Some(fd) } else { None };
+                opened.extend(listeners.into_iter().map(|listener| (listener, named)));
             }
             Err(error) => {
-                opened.iter_mut().for_each(yett_net::Listener::remove_file);
+                opened.iter_mut().for_each(|(listener, _)| listener.remove_file());
                 return Err(PyOSError::new_err((error.raw_os_error(), explain(&listen.address, &error))));
             }
         }
     }
     Ok(opened
         .into_iter()
-        .map(|listener| {
+        .map(|(listener, named)| {
             let address = listener.address().clone();
-            Listener { inner: Mutex::new(Some(listener)), address }
+            Listener { inner: Mutex::new(Some(listener)), address, named }
         })
         .collect())
 }
@@ -142,7 +165,7 @@ fn names_addresses(values: &yett_settings::Settings) -> bool {
 fn open(
     bind: &Bind,
     values: &yett_settings::Settings,
-    inherited: &mut Vec<yett_net::Listener>,
+    inherited: &mut Inherited,
 ) -> io::Result<Vec<yett_net::Listener>> {
     let backlog = i32::try_from(values.backlog).unwrap_or(i32::MAX);
     match bind {
@@ -154,28 +177,34 @@ fn open(
                     .any(|one| one.ip() == ours.ip() && (one.port() == ours.port() || one.port() == 0)),
                 Address::Unix(_) => false,
             };
-            let kept = take(inherited, ours);
+            let kept = take(inherited, |listener, _| ours(listener.address()));
             if kept.is_empty() { yett_net::Listener::tcp(host, *port, backlog) } else { Ok(kept) }
         }
         Bind::Unix(path) => {
-            let mut kept = take(inherited, |address| matches!(address, Address::Unix(ours) if ours == path));
-            kept.iter_mut().for_each(yett_net::Listener::inherit_file);
+            let ours = |address: &Address| matches!(address, Address::Unix(ours) if ours == path);
+            let kept = take(inherited, |listener, _| ours(listener.address()));
             if kept.is_empty() {
                 yett_net::Listener::unix(path, values.unix_mode, backlog).map(|one| vec![one])
             } else {
                 Ok(kept)
             }
         }
-        Bind::Fd(fd) => yett_net::Listener::inherited(*fd).map(|one| vec![one]),
+        Bind::Fd(fd) => {
+            let kept = take(inherited, |_, named| named == Some(*fd));
+            if kept.is_empty() { yett_net::Listener::inherited(*fd).map(|one| vec![one]) } else { Ok(kept) }
+        }
     }
 }
 
 /// Takes those out of `inherited` that are `wanted`.
 fn take(
-    inherited: &mut Vec<yett_net::Listener>,
-    wanted: impl Fn(&Address) -> bool,
+    inherited: &mut Inherited,
+    wanted: impl Fn(&yett_net::Listener, Named) -> bool,
 ) -> Vec<yett_net::Listener> {
-    inherited.extract_if(.., |listener| wanted(listener.address())).collect()
+    inherited
+        .extract_if(.., |(listener, named)| wanted(listener, *named))
+        .map(|(listener, _)| listener)
+        .collect()
 }
 
 /// What went wrong, and on a second line what to do about it.

@@ -98,6 +98,7 @@ impl Supervisor {
                 Task::ReadSettings => ("read-settings", 0, 0),
                 Task::ReopenLogs => ("reopen-logs", 0, 0),
                 Task::SpawnSuccessor => ("spawn-successor", 0, 0),
+                Task::WorkerCount(workers) => ("worker-count", workers.into(), 0),
                 Task::Started => ("started", 0, 0),
                 Task::Proven { generation } => ("proven", generation.into(), 0),
                 Task::Reloading => ("reloading", 0, 0),

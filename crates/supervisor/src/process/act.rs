@@ -36,6 +36,7 @@ impl Supervisor {
             }
             Action::StartZygote { generation } => Task::StartZygote { generation },
             Action::ReadSettings => Task::ReadSettings,
+            Action::WorkerCount(workers) => Task::WorkerCount(workers),
             Action::SpawnSuccessor => Task::SpawnSuccessor,
             Action::Log(level, text) => Task::Log(level, text),
             Action::Started => {

@@ -96,6 +96,8 @@ pub enum Task {
         /// And remove the files of Unix sockets.
         remove: bool,
     },
+    /// By a signal there are to be so many workers from now on.
+    WorkerCount(u32),
     /// A worker is no more. What it has left in its place of the scoreboard can be looked at until
     /// [`Supervisor::forget`].
     Removed {

@@ -48,6 +48,8 @@ pub enum Action {
     ReopenLogs,
     /// Start a new supervisor from the program as it is on disk now, which inherits the listeners.
     SpawnSuccessor,
+    /// SIGTTIN or SIGTTOU has changed how many workers there are to be: call the hook.
+    WorkerCount(u32),
     /// Write a line into the error log.
     Log(LogLevel, String),
     /// All workers are ready for the first time: say so, tell systemd `READY`, call the hook `when_ready`.

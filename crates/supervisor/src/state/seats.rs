@@ -43,6 +43,9 @@ impl Machine {
             format!("{signal}: {now} from now on")
         };
         self.log(LogLevel::Info, text);
+        if self.wanted != before {
+            self.actions.push(Action::WorkerCount(self.wanted));
+        }
     }
 
     /// The workers of a seat that nobody has told to go, oldest first. There are never more than two.

@@ -126,6 +126,7 @@ fn more_and_fewer_workers_by_signal() {
     let mut story = Story::serving(four());
     story.signal(Signal::Ttin);
     assert_eq!(story.lines_with("5 workers"), 1);
+    assert_eq!(story.asked.iter().filter(|action| **action == Action::WorkerCount(5)).count(), 1);
     assert_eq!(story.forks(), [5]);
     story.ready(5);
     story.signal(Signal::Ttou);
@@ -147,6 +148,7 @@ fn more_and_fewer_workers_by_signal() {
     for _ in 0..3 {
         story.signal(Signal::Ttin);
     }
+    assert_eq!(story.asked.iter().filter(|action| matches!(action, Action::WorkerCount(_))).count(), 1);
     assert_eq!(story.forks(), [2]);
 }
 

@@ -433,6 +433,7 @@ impl World {
                     assert!(self.alive.is_empty() && self.asked.is_empty(), "children are left");
                     self.over = Some(code);
                 }
+                Action::WorkerCount(workers) => assert_eq!(workers, self.machine.wanted()),
                 Action::ReopenLogs | Action::Log(..) => {}
             }
         }
