@@ -245,7 +245,9 @@ impl Engine {
 
     /// Watches all listeners.
     pub fn start(&self) {
-        log::notices(&self.acceptor().start(self.crew.reactor()));
+        let mut acceptor = self.acceptor();
+        log::notices(&acceptor.start(self.crew.reactor(), || self.deadlines()));
+        self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
     }
 
     /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.

@@ -67,7 +67,7 @@ impl Sharing for Others {
 fn shared(others: &Arc<Others>) -> Bench {
     let mut bench = Bench::new(1);
     bench.acceptor.share(Arc::<Others>::clone(others));
-    assert_eq!(texts(&bench.acceptor.start(&bench.reactor)), [""; 0]);
+    assert_eq!(texts(&bench.start()), [""; 0]);
     // That the call can be written to is no call, but is told once.
     told(&bench);
     bench
@@ -184,4 +184,31 @@ fn draining_takes_what_waits_also_if_it_was_left_to_another() {
     assert!(bench.accept(PATIENCE_OVER.wrapping_sub(FIRST_LISTENER)).is_empty());
     assert!(bench.accept(CALLED - FIRST_LISTENER).is_empty());
     assert_eq!(others.watching(), Watching::No);
+}
+
+#[test]
+fn who_cannot_watch_again_tries_later_and_counts_as_one_who_does_not_accept() {
+    let others = Others::new(true);
+    for called in [false, true] {
+        let mut bench = shared(&others);
+        let _clients = bench.clients(0, 1);
+        assert!(bench.accept(0).is_empty());
+        assert_eq!(others.watching(), Watching::Later);
+        bench.reactor.add_listener(&bench.acceptor.listeners[0].listener, FIRST_LISTENER).unwrap();
+        let until = bench.acceptor.deferral.until.unwrap();
+        while clock::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        bench.deadlines.borrow_mut().pop_due(until);
+        let token = if called { CALLED } else { PATIENCE_OVER };
+        let notices = bench.accept(token.wrapping_sub(FIRST_LISTENER));
+        assert!(matches!(notices[..], [Notice::CannotWatch(..)]), "{notices:?}");
+        assert_eq!(others.watching(), Watching::No);
+        assert!(bench.acceptor.is_paused());
+        bench.reactor.remove(&bench.acceptor.listeners[0].listener).unwrap();
+        assert_eq!(texts(&bench.resume()), [""; 0]);
+        assert_eq!(others.watching(), Watching::Yes);
+        let _late = bench.clients(0, 1);
+        assert_eq!(told(&bench), [0]);
+    }
 }
