@@ -24,7 +24,7 @@ use crate::table::Token;
 use crate::timer::Deadlines;
 use sharing::Deferral;
 
-pub use sharing::{Sharing, Watching};
+pub use sharing::{Sharing, Told, Watching};
 
 /// The reactor's tokens from here on name listeners, in their order; a connection's generation never gets there.
 pub const FIRST_LISTENER: u64 = u64::MAX - 1024;
@@ -179,7 +179,9 @@ impl Acceptor {
         }
         let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.listeners.get(index).map(|listening| (index, listening.watched))) {
-            Some((index, true)) => self.take(index, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit),
+            Some((index, true)) => {
+                self.take(index, Told::ByKernel, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit)
+            }
             _ => Vec::new(),
         }
     }
@@ -188,6 +190,7 @@ impl Acceptor {
     fn take<D: DerefMut<Target = Deadlines>>(
         &mut self,
         index: usize,
+        told: Told,
         most: usize,
         reactor: &Reactor,
         deadlines: &impl Fn() -> D,
@@ -197,7 +200,7 @@ impl Acceptor {
         for _ in 0..most {
             if let Some(sharing) = self.sharing.as_ref().filter(|_| !self.stopped)
                 // Whether one waits is asked only if it would be left to another: that is rare, and costs a system call.
-                && !sharing.is_ours(&|| listening.listener.has_waiting())
+                && !sharing.is_ours(told, &|| listening.listener.has_waiting())
             {
                 return self.defer(reactor, &mut deadlines());
             }
@@ -253,7 +256,7 @@ impl Acceptor {
         let mut notices = self.watch(false, reactor);
         // Each is closed as soon as nobody waits there: who comes in between is cut off if nobody else has it.
         while let Some(last) = self.listeners.len().checked_sub(1) {
-            notices.extend(self.take(last, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
+            notices.extend(self.take(last, Told::ByKernel, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
             self.close_last();
         }
         notices
@@ -322,6 +325,9 @@ impl Acceptor {
             notices.push(Notice::Exhausted(error));
         }
         notices.extend(arm(RESUME_ACCEPTING, clock::now() + PAUSE_MS, reactor, deadlines));
+        if let Some(sharing) = &self.sharing {
+            sharing.call_others();
+        }
         notices
     }
 }

@@ -3,6 +3,9 @@
 //! Whose it is others decide ([`Sharing`]); here is what follows. Whoever leaves a connection to another stops watching, for
 //! the listeners are level-triggered and would go on telling of it. He looks again when he is called, or when his patience
 //! is over: then he takes one all the same, for whoever it was left to has not come.
+//!
+//! The kernel tells one process of a connection and no other (`EPOLLEXCLUSIVE`). Whoever has been told and cannot take it
+//! calls the others.
 
 use std::fmt::Debug;
 use std::ops::DerefMut;
@@ -20,12 +23,15 @@ pub(super) const PATIENCE_MS: Millis = 2;
 
 /// Decides whose the next connection is.
 pub trait Sharing: Debug + Send + Sync {
-    /// Whether the next connection is for this process. If it is better left to another, and one `waits`, that one has
-    /// been told when this returns false.
-    fn is_ours(&self, waits: &dyn Fn() -> bool) -> bool;
+    /// Whether the next connection is for this process, which was `told` of it. If it is better left to another, and one
+    /// `waits`, that one has been called when this returns false.
+    fn is_ours(&self, told: Told, waits: &dyn Fn() -> bool) -> bool;
 
     /// The process that the last connection was left to has not come for it, and it was taken here.
     fn did_not_come(&self);
+
+    /// Calls all others who watch: what this process was told of, and perhaps no other, it does not take.
+    fn call_others(&self);
 
     /// Whether the listeners are watched, or will be in a moment.
     fn watches(&self, watching: Watching);
@@ -33,6 +39,15 @@ pub trait Sharing: Debug + Send + Sync {
     /// Becomes readable, again each time, when others leave connections to this process. It is watched edge-triggered, and
     /// never read.
     fn called(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// How a process has learned that there may be a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// From its reactor. Perhaps nobody else was told.
+    ByKernel,
+    /// Another one has called.
+    ByCall,
 }
 
 /// Whether listeners are watched.
@@ -95,7 +110,7 @@ impl Acceptor {
         // The reactor tells of them only if nobody else was woken for them.
         for index in 0..self.listeners.len() {
             if self.listeners.get(index).is_some_and(|listening| listening.watched) {
-                notices.extend(self.take(index, ACCEPTS_PER_CALL, reactor, deadlines, admit));
+                notices.extend(self.take(index, Told::ByCall, ACCEPTS_PER_CALL, reactor, deadlines, admit));
             }
         }
         notices

@@ -57,12 +57,18 @@ pub struct Engine {
 impl Engine {
     /// # Errors
     /// The reactor cannot be made (a system limit).
-    pub fn new(listeners: Vec<yett_net::Listener>, options: Options, posts: Posts) -> std::io::Result<Self> {
+    /// `threads`: as many will take part.
+    pub fn new(
+        listeners: Vec<yett_net::Listener>,
+        options: Options,
+        posts: Posts,
+        threads: usize,
+    ) -> std::io::Result<Self> {
         // Looks into the environment, which the application's threads may change later.
         let _ = yett_net::spool::directory();
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
         let mut acceptor = Acceptor::new(listeners);
-        if let Some(sharing) = options.sharing(Woken::One) {
+        if let Some(sharing) = options.sharing(Woken::One { threads }) {
             acceptor.share(sharing);
         }
         Ok(Self {
