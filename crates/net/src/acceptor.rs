@@ -273,6 +273,17 @@ impl Acceptor {
         notices
     }
 
+    /// Closes the listeners and takes nobody, for whoever is taken here would not be served; others who have the listeners
+    /// are called.
+    #[must_use]
+    pub fn abandon(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        let notices = self.close(reactor);
+        if let Some(sharing) = &self.sharing {
+            sharing.call_others();
+        }
+        notices
+    }
+
     fn close_last(&mut self) {
         if let Some(mut listening) = self.listeners.pop() {
             listening.listener.remove_file();

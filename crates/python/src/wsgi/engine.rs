@@ -316,6 +316,12 @@ impl Engine {
         self.close_soon();
     }
 
+    /// The listeners are closed, and what waits there is for others.
+    pub fn abandon(&self) {
+        log::notices(&self.acceptor().abandon(self.crew.reactor()));
+        self.close_soon();
+    }
+
     /// True when, after [`Engine::drain`], nothing is left by `until` (`None`: whenever that is).
     pub fn wait_until_drained(&self, until: Option<Instant>) -> bool {
         self.wait_while(until, || self.clients.any_busy())

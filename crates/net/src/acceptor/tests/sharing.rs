@@ -242,3 +242,18 @@ fn who_has_no_descriptors_calls_the_others() {
     assert!(bench.accept(0).is_empty());
     assert_eq!(others.all_called.load(Ordering::Relaxed), 2);
 }
+
+#[test]
+fn who_gives_up_takes_nobody_and_calls_the_others() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let theirs = Listener::inherited(bench.acceptor.listeners[0].listener.as_fd().as_raw_fd()).unwrap();
+    let _clients = bench.clients(0, 2);
+    assert_eq!(texts(&bench.acceptor.abandon(&bench.reactor)), [""; 0]);
+    assert_eq!((others.watching(), others.all_called.load(Ordering::Relaxed)), (Watching::No, 1));
+    assert!(bench.drain().is_empty());
+    assert!(bench.admitted.is_empty());
+    for _ in 0..2 {
+        assert!(matches!(theirs.accept(), Ok(Accepted::Connection(_))));
+    }
+}
