@@ -52,6 +52,18 @@ def test_a_worker_that_stands_still_is_replaced_and_killed(stuck, source, path):
     assert server.server.stop() == 0
 
 
+def test_who_waits_at_the_listeners_is_not_taken_by_a_worker_that_stands_still(stuck):
+    server = stuck(WSGI, *SHORT, "--threads", "1", supervised=True)
+    client = server.begin("/lock")
+    server.wait_for(r"stuck: .* \(worker with pid \d+, since ")
+    # Its only thread is in the application.
+    waiting = [server.begin("/") for _ in range(5)]
+    server.wait_for("nothing has helped.* This worker is to be replaced")
+    assert [client.response().status for client in waiting] == [200] * 5
+    client.close()
+    assert server.server.stop() == 0
+
+
 def test_a_worker_with_a_request_that_cannot_be_ended_finishes_the_others(stuck):
     server = stuck(WSGI, *SHORT, "--request-timeout", "1s", supervised=True)
     client = server.begin("/block")

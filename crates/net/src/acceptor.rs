@@ -22,9 +22,9 @@ use crate::listener::{Accepted, Address, Listener, NewConnection};
 use crate::reactor::Reactor;
 use crate::table::Token;
 use crate::timer::Deadlines;
-use sharing::{Deferral, PATIENCE_MS};
+use sharing::Deferral;
 
-pub use sharing::{Sharing, Watching};
+pub use sharing::{Sharing, Told, Watching};
 
 /// The reactor's tokens from here on name listeners, in their order; a connection's generation never gets there.
 pub const FIRST_LISTENER: u64 = u64::MAX - 1024;
@@ -94,7 +94,7 @@ pub struct Acceptor {
     listeners: Vec<Listening>,
     /// Where they listen; known for as long as there are connections.
     addresses: Vec<Address>,
-    /// Accepting pauses for want of descriptors.
+    /// Accepting pauses for want of descriptors, or not every listener can be watched. An alarm is set for another try.
     paused: bool,
     exhaustion_told: bool,
     /// No pause is ended any more.
@@ -145,12 +145,16 @@ impl Acceptor {
 
     /// Watches all listeners.
     #[must_use]
-    pub fn start(&mut self, reactor: &Reactor) -> Vec<Notice> {
+    pub fn start<D: DerefMut<Target = Deadlines>>(
+        &mut self,
+        reactor: &Reactor,
+        deadlines: impl FnOnce() -> D,
+    ) -> Vec<Notice> {
         if let Some(called) = self.sharing.as_ref().and_then(|sharing| sharing.called()) {
             // Failure: it is not called, and looks again when its patience is over.
             let _ = reactor.add_stream(called, CALLED);
         }
-        self.watch(true, reactor)
+        self.watch_all(reactor, deadlines)
     }
 
     /// Takes what waits at the listener that `token` (as the reactor has reported it) names, up to
@@ -175,7 +179,9 @@ impl Acceptor {
         }
         let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.listeners.get(index).map(|listening| (index, listening.watched))) {
-            Some((index, true)) => self.take(index, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit),
+            Some((index, true)) => {
+                self.take(index, Told::ByKernel, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit)
+            }
             _ => Vec::new(),
         }
     }
@@ -184,6 +190,7 @@ impl Acceptor {
     fn take<D: DerefMut<Target = Deadlines>>(
         &mut self,
         index: usize,
+        told: Told,
         most: usize,
         reactor: &Reactor,
         deadlines: &impl Fn() -> D,
@@ -193,7 +200,7 @@ impl Acceptor {
         for _ in 0..most {
             if let Some(sharing) = self.sharing.as_ref().filter(|_| !self.stopped)
                 // Whether one waits is asked only if it would be left to another: that is rare, and costs a system call.
-                && !sharing.is_ours(&|| listening.listener.has_waiting())
+                && !sharing.is_ours(told, &|| listening.listener.has_waiting())
             {
                 return self.defer(reactor, &mut deadlines());
             }
@@ -228,13 +235,7 @@ impl Acceptor {
             return Vec::new();
         }
         self.deferral.until = None;
-        let mut notices = self.watch(true, reactor);
-        // To watch takes memory of the kernel: what has failed now may work later.
-        self.paused = self.listeners.iter().any(|listening| !listening.watched);
-        if self.paused {
-            notices.extend(arm_resumption(reactor, &mut deadlines()));
-        }
-        notices
+        self.watch_all(reactor, deadlines)
     }
 
     /// Takes all that waits at each listener (who has been let in by the kernel is not turned away), as far as there are
@@ -255,7 +256,7 @@ impl Acceptor {
         let mut notices = self.watch(false, reactor);
         // Each is closed as soon as nobody waits there: who comes in between is cut off if nobody else has it.
         while let Some(last) = self.listeners.len().checked_sub(1) {
-            notices.extend(self.take(last, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
+            notices.extend(self.take(last, Told::ByKernel, LONGEST_BACKLOG, reactor, &deadlines, &mut admit));
             self.close_last();
         }
         notices
@@ -272,92 +273,39 @@ impl Acceptor {
         notices
     }
 
+    /// Closes the listeners and takes nobody, for whoever is taken here would not be served; others who have the listeners
+    /// are called.
+    #[must_use]
+    pub fn abandon(&mut self, reactor: &Reactor) -> Vec<Notice> {
+        let notices = self.close(reactor);
+        if let Some(sharing) = &self.sharing {
+            sharing.call_others();
+        }
+        notices
+    }
+
     fn close_last(&mut self) {
         if let Some(mut listening) = self.listeners.pop() {
             listening.listener.remove_file();
         }
     }
 
-    // ---- with others ----
-
-    /// Leaves what waits to another process.
-    fn defer(&mut self, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
-        let mut notices = self.watch(false, reactor);
-        let until = clock::now() + PATIENCE_MS;
-        self.deferral.until = Some(until);
-        if let Some(sharing) = &self.sharing {
-            sharing.watches(Watching::Later);
-        }
-        notices.extend(self.arm_patience(until, reactor, deadlines));
-        notices
-    }
-
-    fn arm_patience(
-        &mut self,
-        until: Millis,
-        reactor: &Reactor,
-        deadlines: &mut Deadlines,
-    ) -> Option<Notice> {
-        // One entry is enough: it is put back if it comes up early.
-        if std::mem::replace(&mut self.deferral.armed, true) {
-            return None;
-        }
-        arm(PATIENCE_OVER, until, reactor, deadlines)
-    }
-
-    /// Another process has left connections to this one.
-    fn take_called<D: DerefMut<Target = Deadlines>>(
+    /// Watches all listeners. What cannot be watched now is tried again in a moment: to watch takes memory of the kernel.
+    fn watch_all<D: DerefMut<Target = Deadlines>>(
         &mut self,
         reactor: &Reactor,
-        deadlines: &impl Fn() -> D,
-        admit: &mut impl FnMut(NewConnection, usize),
+        deadlines: impl FnOnce() -> D,
     ) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        if self.deferral.until.take().is_some() && !self.paused && !self.stopped {
-            notices.extend(self.watch(true, reactor));
-        }
-        // The reactor tells of them only if nobody else was woken for them.
-        for index in 0..self.listeners.len() {
-            if self.listeners.get(index).is_some_and(|listening| listening.watched) {
-                notices.extend(self.take(index, ACCEPTS_PER_CALL, reactor, deadlines, admit));
-            }
+        let mut notices = self.watch(true, reactor);
+        self.paused = self.listeners.iter().any(|listening| !listening.watched);
+        if self.paused {
+            notices.extend(arm(RESUME_ACCEPTING, clock::now() + PAUSE_MS, reactor, &mut deadlines()));
         }
         notices
-    }
-
-    /// Patience is over: takes one if it still waits, and watches again.
-    fn take_deferred<D: DerefMut<Target = Deadlines>>(
-        &mut self,
-        reactor: &Reactor,
-        deadlines: &impl Fn() -> D,
-        admit: &mut impl FnMut(NewConnection, usize),
-    ) -> Vec<Notice> {
-        self.deferral.armed = false;
-        let Some(until) = self.deferral.until.filter(|_| !self.paused && !self.stopped) else {
-            return Vec::new();
-        };
-        if clock::now() < until {
-            return self.arm_patience(until, reactor, &mut deadlines()).into_iter().collect();
-        }
-        self.deferral.until = None;
-        // What else may come of an accept is seen when it is watched.
-        for (index, listening) in self.listeners.iter().enumerate() {
-            if let Ok(Accepted::Connection(new)) = listening.listener.accept() {
-                admit(new, index);
-                if let Some(sharing) = &self.sharing {
-                    sharing.did_not_come();
-                }
-                break;
-            }
-        }
-        self.watch(true, reactor)
     }
 
     /// Watches all listeners, or stops to.
     fn watch(&mut self, watch: bool, reactor: &Reactor) -> Vec<Notice> {
-        if let Some(sharing) = &self.sharing {
-            sharing.watches(if watch { Watching::Yes } else { Watching::No });
-        }
         let mut notices = Vec::new();
         for (listening, token) in self.listeners.iter_mut().zip(FIRST_LISTENER..) {
             if listening.watched == watch {
@@ -372,6 +320,10 @@ impl Acceptor {
                 }
             }
         }
+        if let Some(sharing) = &self.sharing {
+            let watched = watch && self.listeners.iter().all(|listening| listening.watched);
+            sharing.watches(if watched { Watching::Yes } else { Watching::No });
+        }
         notices
     }
 
@@ -383,14 +335,12 @@ impl Acceptor {
             self.exhaustion_told = true;
             notices.push(Notice::Exhausted(error));
         }
-        notices.extend(arm_resumption(reactor, deadlines));
+        notices.extend(arm(RESUME_ACCEPTING, clock::now() + PAUSE_MS, reactor, deadlines));
+        if let Some(sharing) = &self.sharing {
+            sharing.call_others();
+        }
         notices
     }
-}
-
-/// Has [`RESUME_ACCEPTING`] come up when the pause is over.
-fn arm_resumption(reactor: &Reactor, deadlines: &mut Deadlines) -> Option<Notice> {
-    arm(RESUME_ACCEPTING, clock::now() + PAUSE_MS, reactor, deadlines)
 }
 
 /// Has `token` come up among the deadlines.

@@ -206,17 +206,7 @@ impl Listener {
                     return Ok(Accepted::Connection(NewConnection { socket, peer, proxied: self.proxied }));
                 }
                 Err(Errno::AGAIN) => return Ok(Accepted::Empty),
-                // accept(2): these are errors of the one connection that is already gone.
-                Err(
-                    Errno::CONNABORTED
-                    | Errno::INTR
-                    | Errno::PROTO
-                    | Errno::NETDOWN
-                    | Errno::HOSTDOWN
-                    | Errno::HOSTUNREACH
-                    | Errno::NETUNREACH
-                    | Errno::PERM,
-                ) => {}
+                Err(error) if is_of_one_connection(error) => {}
                 Err(error) => {
                     let error = io::Error::from(error);
                     return if is_exhaustion(&error) { Ok(Accepted::Exhausted(error)) } else { Err(error) };
@@ -272,6 +262,28 @@ impl Address {
             IpAddr::V6(ip) => ip.is_unspecified(),
         })
     }
+}
+
+/// Whether an error of accept(2) is that of one connection, which is already gone: also what the network has said of it.
+fn is_of_one_connection(error: Errno) -> bool {
+    #[cfg(target_os = "linux")]
+    if error == Errno::NONET {
+        return true;
+    }
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::OPNOTSUPP
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::TIMEDOUT
+            | Errno::PERM
+    )
 }
 
 /// What a host and port stand for; an empty host for all IPv4 interfaces.
@@ -364,6 +376,35 @@ mod tests {
         assert_eq!(new.peer, Peer::Inet(client.local_addr().unwrap()));
         assert!(sockopt::tcp_nodelay(&new.socket).unwrap(), "inherited from the listener");
         assert!(matches!(listener.accept().unwrap(), Accepted::Empty));
+    }
+
+    #[test]
+    fn errors_of_one_connection_are_not_those_of_the_listener() {
+        // Those that accept(2) names to be treated as if nobody had been there.
+        for error in [
+            Errno::NETDOWN,
+            Errno::PROTO,
+            Errno::NOPROTOOPT,
+            Errno::HOSTDOWN,
+            #[cfg(target_os = "linux")]
+            Errno::NONET,
+            Errno::HOSTUNREACH,
+            Errno::OPNOTSUPP,
+            Errno::NETUNREACH,
+        ] {
+            assert!(is_of_one_connection(error), "{error}");
+        }
+        for error in [
+            Errno::BADF,
+            Errno::INVAL,
+            Errno::NOTSOCK,
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+        ] {
+            assert!(!is_of_one_connection(error), "{error}");
+        }
     }
 
     #[test]

@@ -141,10 +141,10 @@ impl Options {
         }
     }
 
-    /// How connections are shared with other workers, if they are. `woken`: by the kernel, when one comes.
+    /// How connections are shared with other workers, if there may be any. `woken`: by the kernel, when one comes.
     pub fn sharing(&self, woken: Woken) -> Option<Arc<dyn Sharing>> {
-        let slot = self.slot.as_ref().filter(|_| self.balance)?;
-        Some(Arc::new(Balanced::new(Arc::clone(slot), woken)))
+        let slot = self.slot.as_ref()?;
+        Some(Arc::new(Balanced::new(Arc::clone(slot), woken, self.balance)))
     }
 
     /// What is added to every response. `id`: of its request.

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use yett_net::acceptor::{Sharing, Watching};
+use yett_net::acceptor::{Sharing, Told, Watching};
 use yett_net::clock;
 use yett_supervisor::scoreboard::{OwnSlot, balance};
 
@@ -13,7 +13,10 @@ use yett_supervisor::scoreboard::{OwnSlot, balance};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
     /// One that waits for events.
-    One,
+    One {
+        /// It has so many threads for what it takes.
+        threads: usize,
+    },
     /// All of them.
     All,
 }
@@ -23,31 +26,58 @@ pub enum Woken {
 pub struct Balanced {
     slot: Arc<OwnSlot>,
     woken: Woken,
+    /// Connections are left to others.
+    balance: bool,
     /// To whom the last one was left.
     left_to: AtomicUsize,
 }
 
 impl Balanced {
-    /// `slot`: this worker's.
-    pub fn new(slot: Arc<OwnSlot>, woken: Woken) -> Self {
-        Self { slot, woken, left_to: AtomicUsize::new(usize::MAX) }
+    /// `slot`: this worker's. Without `balance` all connections are its own, but others are still called for those that it
+    /// cannot take.
+    pub fn new(slot: Arc<OwnSlot>, woken: Woken, balance: bool) -> Self {
+        Self { slot, woken, balance, left_to: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// Nobody else may have been told of the connection, and nobody may be free to see when patience is over.
+    fn may_be_forgotten(&self, told: Told) -> bool {
+        match self.woken {
+            Woken::One { threads } => {
+                told == Told::ByKernel && self.slot.slot().in_flight() as usize + 1 >= threads
+            }
+            Woken::All => false,
+        }
     }
 }
 
 impl Sharing for Balanced {
-    fn is_ours(&self, waits: &dyn Fn() -> bool) -> bool {
-        let Some(other) = self.slot.leave_to(clock::now_micros()) else { return true };
+    fn is_ours(&self, told: Told, waits: &dyn Fn() -> bool) -> bool {
+        if !self.balance {
+            return true;
+        }
+        let now = clock::now_micros();
+        let Some(other) = self.slot.leave_to(now) else { return true };
         // If none does, accepting finds that out, and there is nothing to be left.
         if !waits() {
             return true;
         }
         self.left_to.store(other, Ordering::Relaxed);
         self.slot.call(other, self.woken == Woken::All);
+        // The other may have become busy, too. Whoever is called here does not pass it on in his turn.
+        if self.may_be_forgotten(told)
+            && let Some(second) = self.slot.second_to(other, now)
+        {
+            self.slot.call(second, false);
+        }
         false
     }
 
     fn did_not_come(&self) {
         self.slot.did_not_come(self.left_to.load(Ordering::Relaxed));
+    }
+
+    fn call_others(&self) {
+        self.slot.call_others();
     }
 
     fn watches(&self, watching: Watching) {

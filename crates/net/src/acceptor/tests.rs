@@ -34,8 +34,12 @@ impl Bench {
 
     fn started(listeners: usize) -> Self {
         let mut bench = Self::new(listeners);
-        assert_eq!(texts(&bench.acceptor.start(&bench.reactor)), [""; 0]);
+        assert_eq!(texts(&bench.start()), [""; 0]);
         bench
+    }
+
+    fn start(&mut self) -> Vec<Notice> {
+        self.acceptor.start(&self.reactor, || self.deadlines.borrow_mut())
     }
 
     fn inet(&self, index: usize) -> SocketAddr {
@@ -171,7 +175,7 @@ fn only_what_is_watched_is_reported_and_accepted() {
     assert!(bench.admitted.is_empty());
     // What is watched already is not watched twice, which the reactor would refuse.
     for _ in 0..2 {
-        assert_eq!(texts(&bench.acceptor.start(&bench.reactor)), [""; 0]);
+        assert_eq!(texts(&bench.start()), [""; 0]);
         assert_eq!(bench.reported(), [0, 1]);
     }
     for _ in 0..2 {
@@ -183,15 +187,21 @@ fn only_what_is_watched_is_reported_and_accepted() {
 }
 
 #[test]
-fn what_the_reactor_refuses_is_told() {
+fn what_the_reactor_refuses_is_told_and_tried_again() {
     let mut bench = Bench::new(2);
     let address = bench.inet(1);
     bench.reactor.add_listener(&bench.acceptor.listeners[1].listener, FIRST_LISTENER + 1).unwrap();
-    let told = texts(&bench.acceptor.start(&bench.reactor));
+    let told = texts(&bench.start());
     assert_eq!(told.len(), 1);
     assert!(told[0].starts_with(&format!("cannot watch http://{address}: ")), "{told:?}");
     let _clients = bench.clients(0, 1);
     assert_eq!(bench.reported(), [0], "the others are watched");
+    assert!(bench.acceptor.is_paused());
+    assert_eq!(bench.resumptions(), 1);
+    bench.reactor.remove(&bench.acceptor.listeners[1].listener).unwrap();
+    assert_eq!(texts(&bench.resume()), [""; 0]);
+    let _more = bench.clients(1, 1);
+    assert_eq!(bench.reported(), [0, 1]);
 }
 
 #[test]
@@ -236,7 +246,8 @@ fn closing_frees_the_address_and_removes_the_socket_file() {
     let _ = std::fs::remove_file(&path);
     let mut acceptor = Acceptor::new(vec![Listener::unix(&path, None, 16).unwrap()]);
     let reactor = Reactor::new().unwrap();
-    assert!(acceptor.start(&reactor).is_empty());
+    let mut deadlines = Deadlines::default();
+    assert!(acceptor.start(&reactor, || &mut deadlines).is_empty());
     assert!(path.exists());
     assert!(acceptor.close(&reactor).is_empty());
     assert!(!path.exists());

@@ -19,7 +19,7 @@ const SPARE_ENTRIES: usize = 4096;
 impl Driver {
     /// Watches the listeners.
     pub fn start_accepting(&self) {
-        log::notices(&self.acceptor.borrow_mut().start(&self.reactor));
+        log::notices(&self.acceptor.borrow_mut().start(&self.reactor, || self.deadlines.borrow_mut()));
     }
 
     /// Takes what waits at the listener that `token` names, within bounds; the rest is reported again.

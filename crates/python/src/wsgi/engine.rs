@@ -57,12 +57,18 @@ pub struct Engine {
 impl Engine {
     /// # Errors
     /// The reactor cannot be made (a system limit).
-    pub fn new(listeners: Vec<yett_net::Listener>, options: Options, posts: Posts) -> std::io::Result<Self> {
+    /// `threads`: as many will take part.
+    pub fn new(
+        listeners: Vec<yett_net::Listener>,
+        options: Options,
+        posts: Posts,
+        threads: usize,
+    ) -> std::io::Result<Self> {
         // Looks into the environment, which the application's threads may change later.
         let _ = yett_net::spool::directory();
         let addresses = listeners.iter().map(|listener| listener.address().clone()).collect();
         let mut acceptor = Acceptor::new(listeners);
-        if let Some(sharing) = options.sharing(Woken::One) {
+        if let Some(sharing) = options.sharing(Woken::One { threads }) {
             acceptor.share(sharing);
         }
         Ok(Self {
@@ -254,7 +260,9 @@ impl Engine {
 
     /// Watches all listeners.
     pub fn start(&self) {
-        log::notices(&self.acceptor().start(self.crew.reactor()));
+        let mut acceptor = self.acceptor();
+        log::notices(&acceptor.start(self.crew.reactor(), || self.deadlines()));
+        self.accepting_paused.store(acceptor.is_paused(), Ordering::Release);
     }
 
     /// Ends a pause in accepting: a descriptor has become free, or it is time to see whether one has.
@@ -314,6 +322,12 @@ impl Engine {
     pub fn leave(&self) {
         let admit = |new, index| self.admit(new, index);
         log::notices(&self.acceptor().drain(self.crew.reactor(), || self.deadlines(), admit));
+        self.close_soon();
+    }
+
+    /// The listeners are closed, and what waits there is for others.
+    pub fn abandon(&self) {
+        log::notices(&self.acceptor().abandon(self.crew.reactor()));
         self.close_soon();
     }
 

@@ -216,7 +216,7 @@ impl Subject for Engine {
     fn leave(&self) {
         // The main thread, which gets the supervisor's order, may not have the interpreter's lock, while threads that have
         // no need of it yet still accept.
-        Self::leave(self);
+        self.abandon();
     }
 
     fn look_at_requests(self: Arc<Self>, now: Millis, is_awake: bool) -> Overdue {

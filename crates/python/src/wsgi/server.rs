@@ -43,7 +43,12 @@ impl WsgiServer {
         let options = Options::new(&settings.get().values, place.as_ref().map(Place::own))?;
         let listeners =
             listeners.iter().map(|listener| listener.get().take()).collect::<PyResult<Vec<_>>>()?;
-        let engine = Arc::new(Engine::new(listeners, options, Posts::new(limits, place))?);
+        let engine = Arc::new(Engine::new(
+            listeners,
+            options,
+            Posts::new(limits, place),
+            settings.get().values.threads,
+        )?);
         Ok(Self { engine, application, context, settings })
     }
 

@@ -273,6 +273,8 @@ impl Supervisor {
     pub fn forget(&self, slot: usize) {
         if let Some(slot) = self.scoreboard.slot(slot) {
             slot.free();
+            // It may have been woken for a connection that it has not taken.
+            self.scoreboard.call_watching(None);
         }
     }
 }

@@ -26,6 +26,14 @@ pub struct Candidate {
     pub took: u64,
 }
 
+impl Candidate {
+    /// The lower, the sooner it is given one.
+    #[must_use]
+    pub fn rank(&self) -> (u32, u64) {
+        (self.load, self.took)
+    }
+}
+
 /// How much more than another a worker may have to do and still take a connection: one request, or an eighth. To hand
 /// connections to and fro costs more than it brings.
 fn slack(load: u32) -> u32 {
@@ -38,7 +46,7 @@ fn slack(load: u32) -> u32 {
 /// otherwise all connections of a quiet hour would be one worker's, and with them the load of the busy one that follows.
 #[must_use]
 pub fn leave_to(own: Candidate, others: impl Iterator<Item = Candidate>) -> Option<usize> {
-    let best = others.min_by_key(|other| (other.load, other.took))?;
+    let best = others.min_by_key(Candidate::rank)?;
     let idle = own.load == 0 && best.load == 0;
     let better = if idle { best.took < own.took } else { own.load > best.load + slack(best.load) };
     better.then_some(best.index)

@@ -24,6 +24,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use balance::Watching;
+
 pub use entry::{EntryId, Running, Summary};
 pub use own::OwnSlot;
 pub use slot::{Order, Slot, State, Why};
@@ -76,6 +78,16 @@ impl Scoreboard {
         if let Some(call) = self.calls.get(index) {
             // Failure: it was called 2⁶⁴ times.
             let _ = rustix::io::write(call, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Calls the workers of all slots that watch, but for that of slot `except`: somebody was told of connections that he
+    /// does not take, and perhaps nobody else was.
+    pub fn call_watching(&self, except: Option<usize>) {
+        for (index, slot) in self.used().iter().enumerate() {
+            if Some(index) != except && slot.share().watching() != Watching::No {
+                self.call(index);
+            }
         }
     }
 

@@ -135,6 +135,18 @@ impl OwnSlot {
         }
     }
 
+    /// To whom else it might be left, when it was left to `first`.
+    #[must_use]
+    pub fn second_to(&self, first: usize, now: u64) -> Option<usize> {
+        let rest = self.others(now).filter(|other| other.index != first);
+        Some(rest.min_by_key(Candidate::rank)?.index)
+    }
+
+    /// All others who watch look for connections ([`Scoreboard::call_watching`]).
+    pub fn call_others(&self) {
+        self.board.call_watching(Some(self.index));
+    }
+
     fn others(&self, now: u64) -> impl Iterator<Item = Candidate> {
         let comes = |slot: &Slot| {
             let share = slot.share();

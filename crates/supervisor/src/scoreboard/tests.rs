@@ -278,7 +278,7 @@ fn connections_are_left_to_who_is_free_and_comes() {
     for (slot, seat) in board.slots().iter().zip(0..) {
         slot.take(seat, 1);
         slot.set_state(State::Ready);
-        slot.share().set_watching(balance::Watching::Yes);
+        slot.share().set_watching(Watching::Yes);
     }
     for key in 0..3 {
         own[0].begin(&summary(b"GET", b"/", key));
@@ -288,6 +288,9 @@ fn connections_are_left_to_who_is_free_and_comes() {
     board.slots()[3].set_state(State::Draining);
     assert_eq!(own[0].leave_to(now), Some(2));
     assert_eq!(own[2].leave_to(now), None);
+    // There is a second one who could come, although he has as much to do.
+    assert_eq!(own[0].second_to(2, now), Some(1));
+    assert_eq!(own[0].second_to(1, now), Some(2));
     // It takes some, and that counts.
     own[2].accepted(now);
     own[2].accepted(now);
@@ -299,8 +302,33 @@ fn connections_are_left_to_who_is_free_and_comes() {
     assert_eq!(own[0].leave_to(now + 200_000), None);
     own[2].begin(&summary(b"GET", b"/", 9));
     assert_eq!(own[0].leave_to(now + 200_000), Some(2));
-    for watching in [balance::Watching::Later, balance::Watching::No] {
+    for watching in [Watching::Later, Watching::No] {
         board.slots()[2].share().set_watching(watching);
-        assert_eq!(own[0].leave_to(now + 200_000).is_some(), watching == balance::Watching::Later);
+        assert_eq!(own[0].leave_to(now + 200_000).is_some(), watching == Watching::Later);
     }
+}
+
+#[cfg(target_os = "linux")] // elsewhere nobody can be called
+#[test]
+fn those_who_watch_are_called() {
+    let board = Arc::new(Scoreboard::new(5).unwrap().can_call(5).unwrap());
+    let own: Vec<_> = (0..4).map(|index| OwnSlot::new(Arc::clone(&board), index, None).unwrap()).collect();
+    let watching = [Watching::Yes, Watching::No, Watching::Later];
+    for (slot, watching) in board.slots().iter().zip(watching) {
+        slot.share().set_watching(watching);
+    }
+    let called = || {
+        let was_called = |index: &usize| {
+            let call = board.called(*index).unwrap();
+            rustix::io::read(call, &mut [0; 8]).is_ok()
+        };
+        (0..5).filter(was_called).collect::<Vec<_>>()
+    };
+    assert_eq!(called(), [0; 0]);
+    board.call_watching(None);
+    assert_eq!(called(), [0, 2]);
+    own[0].call_others();
+    assert_eq!(called(), [2]);
+    own[1].call_others();
+    assert_eq!(called(), [0, 2]);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
-use crate::acceptor::{Sharing, Watching};
+use crate::acceptor::{Sharing, Told, Watching};
 use crate::reactor::ALARM;
 
 /// The others, as a test wants them.
@@ -18,6 +18,9 @@ struct Others {
     freer: AtomicBool,
     asked: AtomicUsize,
     absent: AtomicUsize,
+    all_called: AtomicUsize,
+    /// How this process was told, each time.
+    told: Mutex<Vec<Told>>,
     watching: Mutex<Watching>,
     called: UnixStream,
     call: UnixStream,
@@ -30,6 +33,8 @@ impl Others {
             freer: AtomicBool::new(freer),
             asked: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
+            all_called: AtomicUsize::new(0),
+            told: Mutex::default(),
             watching: Mutex::new(Watching::No),
             called,
             call,
@@ -46,13 +51,18 @@ impl Others {
 }
 
 impl Sharing for Others {
-    fn is_ours(&self, waits: &dyn Fn() -> bool) -> bool {
+    fn is_ours(&self, told: Told, waits: &dyn Fn() -> bool) -> bool {
+        self.told.lock().unwrap().push(told);
         self.asked.fetch_add(1, Ordering::Relaxed);
         !(self.freer.load(Ordering::Relaxed) && waits())
     }
 
     fn did_not_come(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn call_others(&self) {
+        self.all_called.fetch_add(1, Ordering::Relaxed);
     }
 
     fn watches(&self, watching: Watching) {
@@ -67,7 +77,7 @@ impl Sharing for Others {
 fn shared(others: &Arc<Others>) -> Bench {
     let mut bench = Bench::new(1);
     bench.acceptor.share(Arc::<Others>::clone(others));
-    assert_eq!(texts(&bench.acceptor.start(&bench.reactor)), [""; 0]);
+    assert_eq!(texts(&bench.start()), [""; 0]);
     // That the call can be written to is no call, but is told once.
     told(&bench);
     bench
@@ -170,6 +180,9 @@ fn with_a_call_what_waits_is_taken_although_the_reactor_does_not_tell() {
     let _clients = bench.clients(0, 2);
     assert!(bench.accept(CALLED - FIRST_LISTENER).is_empty());
     assert_eq!(bench.admitted.len(), 2);
+    assert_eq!(*others.told.lock().unwrap(), [Told::ByCall; 3]);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(others.told.lock().unwrap().last(), Some(&Told::ByKernel));
 }
 
 #[test]
@@ -184,4 +197,63 @@ fn draining_takes_what_waits_also_if_it_was_left_to_another() {
     assert!(bench.accept(PATIENCE_OVER.wrapping_sub(FIRST_LISTENER)).is_empty());
     assert!(bench.accept(CALLED - FIRST_LISTENER).is_empty());
     assert_eq!(others.watching(), Watching::No);
+}
+
+#[test]
+fn who_cannot_watch_again_tries_later_and_counts_as_one_who_does_not_accept() {
+    let others = Others::new(true);
+    for called in [false, true] {
+        let mut bench = shared(&others);
+        let _clients = bench.clients(0, 1);
+        assert!(bench.accept(0).is_empty());
+        assert_eq!(others.watching(), Watching::Later);
+        bench.reactor.add_listener(&bench.acceptor.listeners[0].listener, FIRST_LISTENER).unwrap();
+        let until = bench.acceptor.deferral.until.unwrap();
+        while clock::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        bench.deadlines.borrow_mut().pop_due(until);
+        let token = if called { CALLED } else { PATIENCE_OVER };
+        let notices = bench.accept(token.wrapping_sub(FIRST_LISTENER));
+        assert!(matches!(notices[..], [Notice::CannotWatch(..)]), "{notices:?}");
+        assert_eq!(others.watching(), Watching::No);
+        assert!(bench.acceptor.is_paused());
+        bench.reactor.remove(&bench.acceptor.listeners[0].listener).unwrap();
+        assert_eq!(texts(&bench.resume()), [""; 0]);
+        assert_eq!(others.watching(), Watching::Yes);
+        let _late = bench.clients(0, 1);
+        assert_eq!(told(&bench), [0]);
+    }
+}
+
+#[test]
+fn who_has_no_descriptors_calls_the_others() {
+    if !with_few_descriptors("sharing::who_has_no_descriptors_calls_the_others") {
+        return;
+    }
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let _client = bench.clients(0, 1);
+    let _taken = take_all();
+    assert_eq!(bench.accept(0).len(), 1);
+    assert_eq!((others.watching(), others.all_called.load(Ordering::Relaxed)), (Watching::No, 1));
+    // Each time: whoever was called before may have had none either.
+    assert_eq!(texts(&bench.resume()), [""; 0]);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(others.all_called.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn who_gives_up_takes_nobody_and_calls_the_others() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let theirs = Listener::inherited(bench.acceptor.listeners[0].listener.as_fd().as_raw_fd()).unwrap();
+    let _clients = bench.clients(0, 2);
+    assert_eq!(texts(&bench.acceptor.abandon(&bench.reactor)), [""; 0]);
+    assert_eq!((others.watching(), others.all_called.load(Ordering::Relaxed)), (Watching::No, 1));
+    assert!(bench.drain().is_empty());
+    assert!(bench.admitted.is_empty());
+    for _ in 0..2 {
+        assert!(matches!(theirs.accept(), Ok(Accepted::Connection(_))));
+    }
 }
