@@ -144,10 +144,6 @@ impl Crew {
             if self.stopping.load(Ordering::Acquire) {
                 self.active.fetch_sub(1, Ordering::AcqRel);
                 member.arrived = false;
-                // What was to wake the one that polls may have been overwritten by another alarm.
-                if self.polling.load(Ordering::SeqCst) {
-                    self.wake()?;
-                }
                 return Ok(Task::Stop);
             }
             self.visits.fetch_add(1, Ordering::Relaxed);
@@ -218,7 +214,7 @@ impl Crew {
     /// Has `token` come up again, with `news`: there is more to do for it. From any thread.
     ///
     /// # Errors
-    /// The alarm that wakes a waiting thread cannot be set; the token is in the queue all the same.
+    /// The thread that waits cannot be woken; the token is in the queue all the same.
     pub fn again(&self, token: Token, news: News) -> io::Result<()> {
         {
             let mut again = self.lock_again();
@@ -232,13 +228,7 @@ impl Crew {
     /// application before it comes for it. (Either this sees that it polls, or it sees that there is something before it
     /// does.)
     fn wake_poll(&self) -> io::Result<()> {
-        if self.polling.load(Ordering::SeqCst) { self.wake() } else { Ok(()) }
-    }
-
-    /// Ends the waiting for events of the thread that waits.
-    fn wake(&self) -> io::Result<()> {
-        // The alarm is the one event that can be had for the asking, on every system.
-        self.reactor.set_alarm(Some(clock::now()))
+        if self.polling.load(Ordering::SeqCst) { self.reactor.wake() } else { Ok(()) }
     }
 
     /// Dismisses the crew: every thread gets [`Task::Stop`] when it comes the next time.
@@ -247,7 +237,7 @@ impl Crew {
     /// As [`Crew::again`].
     pub fn stop(&self) -> io::Result<()> {
         self.stopping.store(true, Ordering::SeqCst);
-        let woken = self.wake();
+        let woken = self.reactor.wake();
         let mut parked = self.lock_parked();
         for seat in parked.watch.take().into_iter().chain(parked.others.drain(..)) {
             seat.thread.unpark();

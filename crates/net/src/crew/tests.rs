@@ -179,6 +179,23 @@ fn what_is_put_in_again_comes_up_with_its_news() {
 }
 
 #[test]
+fn what_is_put_in_again_comes_up_also_if_a_deadline_sets_the_alarm_meanwhile() {
+    let running = Running::start(1, |_, _| {});
+    for number in 0..20 {
+        let started = std::time::Instant::now();
+        while !running.crew.polling.load(Ordering::SeqCst) {
+            assert!(started.elapsed() < PATIENCE, "nobody waits for events");
+            std::thread::yield_now();
+        }
+        let token = Token::new(7, number);
+        running.crew.again(token, News::AGAIN).unwrap();
+        running.crew.reactor().set_alarm(Some(clock::now() + 3_600_000)).unwrap();
+        assert_eq!(running.next(), (token.as_u64(), News::AGAIN));
+    }
+    running.stop();
+}
+
+#[test]
 fn stopping_ends_threads_that_poll_are_parked_or_never_had_work() {
     Running::start(8, |_, _| {}).stop();
     Running::start(1, |_, _| {}).stop();

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
@@ -17,18 +18,22 @@ use crate::clock::{self, Millis};
 pub struct Reactor {
     epoll: OwnedFd,
     timer: OwnedFd,
+    /// Ends a wait. Not the timer, which others set anew.
+    bell: OwnedFd,
 }
 
 impl Reactor {
     /// # Errors
-    /// Those of `epoll_create1` and `timerfd_create`: the process or system limit on descriptors.
+    /// Those of `epoll_create1`, `timerfd_create` and `eventfd`: the process or system limit on descriptors.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         // Edge-triggered: each expiry is reported once, and nobody has to read the timer to silence it.
         epoll::add(&epoll, &timer, EventData::new_u64(ALARM), EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { epoll, timer })
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &bell, EventData::new_u64(ALARM), EventFlags::IN | EventFlags::ET)?;
+        Ok(Self { epoll, timer, bell })
     }
 
     /// The descriptor to watch for reading in an outer loop.
@@ -80,6 +85,16 @@ impl Reactor {
         });
         let spec = Itimerspec { it_interval: zero, it_value: value };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec)?;
+        Ok(())
+    }
+
+    /// Has a poll report [`ALARM`], whatever the alarm is set to. From any thread.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn wake(&self) -> io::Result<()> {
+        // Edge-triggered: each writing is reported, and nobody has to read what has gathered.
+        rustix::io::write(&self.bell, &1u64.to_ne_bytes())?;
         Ok(())
     }
 

@@ -11,7 +11,12 @@ use super::{ALARM, Events, Readiness};
 use crate::clock::{self, Millis};
 use crate::ffi;
 
-/// A kqueue with one timer.
+/// The timer of the alarm.
+const ALARM_TIMER: isize = 0;
+/// The one that ends a wait: the alarm's is set anew by others.
+const BELL_TIMER: isize = 1;
+
+/// A kqueue with its timers.
 #[derive(Debug)]
 pub struct Reactor {
     queue: OwnedFd,
@@ -74,12 +79,22 @@ impl Reactor {
             ),
             None => (Duration::ZERO, EventFlags::DELETE),
         };
-        let timer = EventFilter::Timer { ident: 0, timer: Some(after) };
+        let timer = EventFilter::Timer { ident: ALARM_TIMER, timer: Some(after) };
         match self.change(&[Event::new(timer, flags, ALARM as *mut _)]) {
             // Switching off what has gone off already.
             Err(error) if at.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
+    }
+
+    /// Has a poll report [`ALARM`] in a millisecond, whatever the alarm is set to. From any thread.
+    ///
+    /// # Errors
+    /// Those of `kevent`.
+    pub fn wake(&self) -> io::Result<()> {
+        // Not a user event, which not every BSD has.
+        let timer = EventFilter::Timer { ident: BELL_TIMER, timer: Some(Duration::from_millis(1)) };
+        self.change(&[Event::new(timer, EventFlags::ADD | EventFlags::ONESHOT, ALARM as *mut _)])
     }
 
     /// Collects up to [`super::EVENTS_PER_POLL`] events. `wait_ms`: 0 returns at once, `None` waits for the first.

@@ -7,6 +7,7 @@
 //!   connection remembers what it was told ([`crate::Connection`]).
 //! * Listeners are level-triggered: a tick may leave connections in the queue and is called again.
 //! * One alarm serves all deadlines ([`crate::timer::Deadlines`] knows which).
+//! * Another thread can end a wait ([`Reactor::wake`]).
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "epoll.rs"]
@@ -21,7 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 pub use system::Reactor;
 
-/// The token that [`Reactor::poll`] reports when the alarm went off.
+/// The token that [`Reactor::poll`] reports when the alarm went off, or after [`Reactor::wake`].
 pub const ALARM: u64 = u64::MAX;
 
 /// The most events one [`Reactor::poll`] returns: bounded work per tick, so that the application's own sockets and
@@ -153,6 +154,19 @@ mod tests {
         reactor.set_alarm(Some(clock::now() + 1)).unwrap();
         reactor.set_alarm(None).unwrap();
         assert_eq!(poll(&reactor, 50), []);
+    }
+
+    #[test]
+    fn a_wait_is_ended_as_often_as_somebody_wants_whatever_the_alarm_is_set_to() {
+        let reactor = Reactor::new().unwrap();
+        for _ in 0..3 {
+            reactor.wake().unwrap();
+            reactor.set_alarm(Some(clock::now() + 3_600_000)).unwrap();
+            assert!(matches!(poll(&reactor, 5000)[..], [(ALARM, _)]));
+        }
+        assert_eq!(poll(&reactor, 0), []);
+        reactor.set_alarm(Some(clock::now() + 1)).unwrap();
+        assert!(matches!(poll(&reactor, 5000)[..], [(ALARM, _)]), "nor is the alarm's place taken");
     }
 
     #[test]

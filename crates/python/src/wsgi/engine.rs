@@ -208,7 +208,7 @@ impl Engine {
     /// Has `token` come up once more.
     pub fn again(&self, token: Token, news: News) {
         if let Err(error) = self.crew.again(token, news) {
-            log::error(&format!("cannot set the alarm: {error}"));
+            log::error(&format!("cannot wake the thread that waits: {error}"));
         }
     }
 
@@ -362,7 +362,7 @@ impl Engine {
     /// The threads end when they come from the application; the listeners are closed.
     pub fn stop(&self) {
         if let Err(error) = self.crew.stop() {
-            log::error(&format!("cannot set the alarm: {error}"));
+            log::error(&format!("cannot wake the thread that waits: {error}"));
         }
         log::notices(&self.acceptor().close(self.crew.reactor()));
     }
