@@ -40,6 +40,34 @@ def test_running_requests_finish(supervise, interface):
         Client(server.port)
 
 
+@pytest.mark.parametrize("preload", ["--preload", "--no-preload"])
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_who_connects_while_requests_finish_is_refused(supervise, interface, preload, kind, tmp_path):
+    """By then none of the processes holds the sockets any more."""
+    path = tmp_path / "socket"
+    bind = ["--bind", f"unix:{path}"] if kind == "unix" else []
+    server = supervise(BOTH[interface], "--workers", "2", "--threads", "4", preload, *bind)
+    address = str(path) if kind == "unix" else server.port
+
+    def refused() -> bool:
+        try:
+            Client(address).close()
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except ConnectionResetError:  # let in at the last moment
+            pass
+        return False
+
+    with Client(address) as running:
+        running.begin("GET", "/wait")
+        server.waiting()
+        server.signal(signal.SIGTERM)
+        wait_until(refused, "connections are refused")
+        server.release()
+        assert running.response().body == b"waited"
+    assert server.wait() == 0
+
+
 def test_accepting_goes_on_for_the_drain_delay(supervise, interface):
     server = supervise(BOTH[interface], "--interface", interface, "--workers", "2", "--drain-delay", "1500ms")
     kept = Client(server.port)

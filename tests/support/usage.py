@@ -49,6 +49,14 @@ def open_sockets(pid: int) -> int:
     return sum(target.startswith("socket:") for _, target in _descriptors(pid))
 
 
+def open_connections(pid: int, port: int) -> int:
+    """How many connections to an IPv4 port a process has open (proc(5): /proc/net/tcp)."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    listening = "0A"
+    inodes = {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] != listening}
+    return sum(target.removeprefix("socket:[").rstrip("]") in inodes for _, target in _descriptors(pid))
+
+
 def times_open(pid: int, file: Path) -> int:
     """How often a file is open."""
     return sum(target == str(file) for _, target in _descriptors(pid))

@@ -6,7 +6,7 @@ import pytest
 
 from support import Client
 from support.peers import only_yett
-from support.usage import open_sockets, temporary_files
+from support.usage import open_connections, temporary_files
 from support.wait import wait_until
 
 pytestmark = only_yett
@@ -87,11 +87,10 @@ def server(serve):
     server = serve(APP, "--threads", "2")
     with Client(server.port) as witness:
         assert witness.get("/before").status == 200
-        sockets = open_sockets(server.pid)
         yield server
         # Whatever the test's client did: nothing is left of it, a connection from before and a new one are served (by
         # both threads), and nothing is noted.
-        wait_until(lambda: open_sockets(server.pid) == sockets, "all connections are closed")
+        wait_until(lambda: open_connections(server.pid, server.port) == 1, "all others are closed")
         for _ in range(10):
             assert witness.get("/after").body == b"/after"
     with Client(server.port) as client:

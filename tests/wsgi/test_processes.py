@@ -11,7 +11,7 @@ import pytest
 
 from support import Client
 from support.peers import only_yett
-from support.usage import open_sockets
+from support.usage import open_connections
 from support.wait import wait_until
 
 pytestmark = only_yett
@@ -86,7 +86,7 @@ def test_children_are_started_while_other_requests_run(serve, way, threads):
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(server.port)) for _ in range(8)]
         assert {client.get().body for client in clients} == {b"hello"}
-        sockets = open_sockets(server.pid)
+        sockets = open_connections(server.pid, server.port)
         for round_ in range(2):
             for number, client in enumerate(clients):
                 client.begin("GET", f"/{way}?{10 * round_ + number}")
@@ -94,7 +94,7 @@ def test_children_are_started_while_other_requests_run(serve, way, threads):
             for number, client in enumerate(clients):
                 assert client.response().body == b"%d" % (2 * (10 * round_ + number))
                 assert client.response().body == b"hello"
-        assert open_sockets(server.pid) == sockets
+        assert open_connections(server.pid, server.port) == sockets
     assert server.stop() == 0
     assert "Traceback" not in server.log
     assert "ERROR" not in server.log
@@ -133,7 +133,7 @@ def test_a_client_that_leaves_is_noticed_although_a_child_lives_on(serve):
     server = serve(APP)
     with Client(server.port) as client:
         assert client.get().status == 200
-        sockets = open_sockets(server.pid)
+        sockets = open_connections(server.pid, server.port)
         others = [Client(server.port) for _ in range(10)]
         for other in others:
             assert other.get().status == 200
@@ -141,7 +141,7 @@ def test_a_client_that_leaves_is_noticed_although_a_child_lives_on(serve):
         try:
             for other in others:
                 other.close()
-            wait_until(lambda: open_sockets(server.pid) == sockets, "the server has let go of them")
+            wait_until(lambda: open_connections(server.pid, server.port) == sockets, "the server has let go of them")
             assert client.get().status == 200
         finally:
             os.kill(child, signal.SIGKILL)
