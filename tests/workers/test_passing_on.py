@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 from support import Client, ServerProcess
-from support.usage import open_sockets
+from support.usage import open_connections
 from support.wait import wait_until
 
 WSGI = """
@@ -44,9 +44,8 @@ def let_open_no_more(pid: int) -> None:
 
 def test_a_worker_without_descriptors(serve):
     server = serve(WSGI, *TWO)
-    idle = {pid: open_sockets(pid) for pid in server.workers}
     exhausted, other = told_first(server)
-    wait_until(lambda: open_sockets(exhausted) == idle[exhausted], "its connections are closed")
+    wait_until(lambda: open_connections(exhausted, server.port) == 0, "its connections are closed")
     let_open_no_more(exhausted)
     # Each is answered: not only when the next one comes, and when the pause is over there are no descriptors either.
     for _ in range(5):
