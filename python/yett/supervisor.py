@@ -256,18 +256,20 @@ class Supervision:
             self._failure = error
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        if self._files is not None:
-            self._files.greet(self._addresses)
-        else:
-            announce(self._addresses)
-        systemd.ready()
         if self._succession is not None:
+            # Who reads that this one serves may look for it in the file.
             try:
                 self._pid_file.write(self._succession.parent)
             except process.ProcessError as error:
                 _core.write_log("error", error.message)
             for listener in self._listeners:
                 listener.own()
+        if self._files is not None:
+            self._files.greet(self._addresses)
+        else:
+            announce(self._addresses)
+        systemd.ready()
+        if self._succession is not None:
             self._forget_predecessor()
             self._succession.complete()
 

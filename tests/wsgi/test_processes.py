@@ -141,7 +141,9 @@ def test_a_client_that_leaves_is_noticed_although_a_child_lives_on(serve):
         try:
             for other in others:
                 other.close()
-            wait_until(lambda: open_connections(server.pid, server.port) == sockets, "the server has let go of them")
+            wait_until(
+                lambda: open_connections(server.pid, server.port) == sockets, "the server has let go of them"
+            )
             assert client.get().status == 200
         finally:
             os.kill(child, signal.SIGKILL)

@@ -27,9 +27,6 @@ const SLOTS: usize = 1024;
 /// Places whose workers can be called: each takes a descriptor in every process, of which there may be no more than 1024.
 const MOST_CALLED: usize = 128;
 
-/// As many at least, for SIGTTIN and reloads may bring more workers than there are at the start.
-const LEAST_CALLED: usize = 8;
-
 /// How many workers have a processor each: what may be used by affinity and by the control group's quota.
 #[pyfunction]
 pub fn usable_cpus() -> usize {
@@ -56,8 +53,8 @@ impl Supervisor {
     /// `surge`: how many workers a reload starts at a time.
     #[new]
     fn new(settings: &Settings, workers: u32, surge: u32) -> PyResult<Self> {
-        // Each has a place, and its replacement another.
-        let called = (2 * workers as usize).clamp(LEAST_CALLED, MOST_CALLED);
+        // One worker has nobody to call. Of several, each has a place, and its replacement another.
+        let called = if workers > 1 { (2 * workers as usize).min(MOST_CALLED) } else { 0 };
         let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called)?);
         let values = &settings.values;
         let supervisor =
