@@ -135,7 +135,8 @@ def test_a_stream_has_longer_than_a_request(supervise):
         server.waiting()
         server.change(version(ASGI, "new"))
         server.reload()
-        assert server.get("/echo").split()[0] == b"new"
+        # Once the old worker has been told, which may take a moment.
+        wait_until(lambda: server.get("/echo").split()[0] == b"new", "new connections are for the new code")
         # It has been given up, in the old worker.
         assert b" 200 " not in request.rest()[:20]
         assert old in server.workers
