@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from support import Client
+from support import Client, refuses
 from support.usage import signals_pending
 
 APP = """
@@ -125,22 +125,15 @@ def test_who_connects_while_draining_is_refused(serve, tmp_path, kind):
     server.wait_for("serving on")
     address = str(path) if kind == "unix" else server.port
 
-    def refused() -> bool:
-        try:
-            Client(address).close()
-        except (ConnectionRefusedError, FileNotFoundError):
-            return True
-        return False
-
     with Client(address) as running, Client(address) as idle:
         assert idle.get().status == 200
         running.begin("GET", "/wait")
         server.wait_for("waiting")
-        assert not refused()
+        assert not refuses(address)
         server.signal(signal.SIGTERM)
         # The listeners are closed before the connections that are idle.
         assert idle.rest() == b""
-        assert refused()
+        assert refuses(address)
         assert not path.exists()
         release(server)
         assert running.response().status == 200

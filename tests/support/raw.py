@@ -159,3 +159,12 @@ class Client:
 
     def __exit__(self, *exception: object) -> None:
         self.socket.close()
+
+
+def refuses(address: int | str) -> bool:
+    """Whether nobody listens there: a port, or the path of a socket."""
+    try:
+        Client(address).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    return False

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from support import Client
+from support import Client, refuses
 from support.peers import only_yett
 from support.usage import signals_pending, temporary_files
 from support.wait import wait_until
@@ -111,15 +111,7 @@ def test_who_connects_while_draining_is_refused(start):
         client.begin("GET", "/wait")
     server.wait_for("^waiting 3$")
     server.signal(signal.SIGTERM)
-
-    def refused() -> bool:
-        try:
-            Client(server.port).close()
-        except ConnectionRefusedError:
-            return True
-        return False
-
-    wait_until(refused, "connections are refused")
+    wait_until(lambda: refuses(server.port), "connections are refused")
     assert "answered" not in server.log
     release(server)
     assert [client.response().body for client in clients] == [b"/wait"] * 3
