@@ -10,8 +10,10 @@ SOAK_TIME ?= 600
 # Options for the program that a target runs: make demo ARGS="--bind 9000", make test PYTEST_ARGS="-k chunked".
 ARGS ?=
 PYTEST_ARGS ?=
-# Files and folders of tests.
+# Files and folders of tests, and how many processes run them: most of their time is waiting. 0: none but pytest itself,
+# which a debugger needs.
 TESTS ?= tests
+TEST_PROCESSES ?= auto
 # CI says --locked.
 CARGO_FLAGS ?=
 
@@ -67,7 +69,7 @@ test-rust: need-build ## Run the tests of the crates
 	else set -x; cargo test $(CARGO_FLAGS) $(rust-packages); fi
 
 test-python: need-test $(extension-stamp) $(test-stamp) ## Run the black-box tests against the release build
-	$(python) -m pytest $(TESTS) $(PYTEST_ARGS)
+	$(python) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(TESTS) $(PYTEST_ARGS)
 
 soak: need-test $(extension-stamp) $(test-stamp) ## Mixed load for SOAK_TIME seconds, every answer checked (WSGI)
 	$(python) tests/soak/run.py --seconds $(SOAK_TIME) $(ARGS)

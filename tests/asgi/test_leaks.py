@@ -104,10 +104,11 @@ APP = """
 
     async def stats(scope, receive, send):
         for _ in range(1000):
+            gc.collect()
             if not tasks:
                 break
             await asyncio.sleep(0.01)  # the last client's reset is on its way
-        for _ in range(3):
+        for _ in range(2):
             gc.collect()
         with open("/proc/self/statm") as statm:
             rss = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -57,4 +57,5 @@ def test_after_many_reloads_and_kills(supervise, tmp_path, way, cycles):
     assert server.stop() == 0
     assert server.group() == []
     assert not Path(server.folder / "pid").exists()
-    assert set(os.listdir("/dev/shm")) <= shared
+    # A browser of other tests may be at work meanwhile.
+    assert [name for name in set(os.listdir("/dev/shm")) - shared if "chromium" not in name.lower()] == []

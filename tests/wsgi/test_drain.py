@@ -288,7 +288,9 @@ def test_kill_leaves_nothing_in_the_folder_of_temporary_files(serve, tmp_path):
         up.send(bytes(500_000))
         down.begin("GET", "/large")
         wait_until(lambda: len(temporary_files(server.pid, folder)) == 2, "both directions are in files")
+        worker = server.pid
         server.signal(signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
         assert server.wait() == -signal.SIGKILL
     assert list(folder.iterdir()) == []
 
