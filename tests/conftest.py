@@ -1,5 +1,6 @@
 """Fixtures of the black-box tests."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from support import ServerProcess, start_server
+
+# With it each piece of a `print` is a write of its own, and a line of the server's log may come in between.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 
 @pytest.fixture

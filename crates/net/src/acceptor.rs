@@ -43,6 +43,10 @@ const CALLED: u64 = u64::MAX - 1;
 /// those who are connected waiting.
 pub const ACCEPTS_PER_CALL: usize = 64;
 
+/// As [`ACCEPTS_PER_CALL`], where other processes accept from the same listeners: few, for those have been told as well and
+/// may only be waiting for a processor. Whoever has one first would take a large part of a burst before they come.
+const SHARED_ACCEPTS_PER_CALL: usize = 16;
+
 /// Connections that the kernel may hold for one listener: more than any backlog that can be asked for, so that draining
 /// ends also while new ones arrive.
 const LONGEST_BACKLOG: usize = 65_536;
@@ -158,7 +162,8 @@ impl Acceptor {
     }
 
     /// Takes what waits at the listener that `token` (as the reactor has reported it) names, up to
-    /// [`ACCEPTS_PER_CALL`] connections; the rest is reported again. Does nothing if the listener is not watched.
+    /// [`ACCEPTS_PER_CALL`] connections, or fewer if others may take them; the rest is reported again. Does nothing if the
+    /// listener is not watched.
     ///
     /// The token may also be that of another process's call, or [`PATIENCE_OVER`].
     ///
@@ -180,10 +185,15 @@ impl Acceptor {
         let index = token.checked_sub(FIRST_LISTENER).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.listeners.get(index).map(|listening| (index, listening.watched))) {
             Some((index, true)) => {
-                self.take(index, Told::ByKernel, ACCEPTS_PER_CALL, reactor, &deadlines, &mut admit)
+                self.take(index, Told::ByKernel, self.at_once(), reactor, &deadlines, &mut admit)
             }
             _ => Vec::new(),
         }
+    }
+
+    /// How many connections are taken in one call.
+    fn at_once(&self) -> usize {
+        if self.sharing.is_some() { SHARED_ACCEPTS_PER_CALL } else { ACCEPTS_PER_CALL }
     }
 
     /// Takes what waits at a listener, up to `most` connections.
@@ -202,13 +212,13 @@ impl Acceptor {
                 // Whether one waits is asked only if it would be left to another: that is rare, and costs a system call.
                 && !sharing.is_ours(told, &|| listening.listener.has_waiting())
             {
-                return self.defer(reactor, &mut deadlines());
+                return self.defer(true, reactor, &mut deadlines());
             }
             match listening.listener.accept() {
                 Ok(Accepted::Connection(new)) => admit(new, index),
                 Ok(Accepted::Empty) => {
                     self.exhaustion_told = false;
-                    break;
+                    return Vec::new();
                 }
                 Ok(Accepted::Exhausted(error)) => return self.pause(error, reactor, &mut deadlines()),
                 Err(error) => {
@@ -218,6 +228,9 @@ impl Acceptor {
                     return vec![Notice::ListenerFailed(listening.listener.address().clone(), error)];
                 }
             }
+        }
+        if !self.stopped && self.sharing.as_ref().is_some_and(|sharing| sharing.others_are_late()) {
+            return self.defer(false, reactor, &mut deadlines());
         }
         Vec::new()
     }

@@ -76,6 +76,10 @@ impl Sharing for Balanced {
         self.slot.did_not_come(self.left_to.load(Ordering::Relaxed));
     }
 
+    fn others_are_late(&self) -> bool {
+        self.balance && !self.may_be_forgotten(Told::ByKernel) && self.slot.is_anybody_absent()
+    }
+
     fn call_others(&self) {
         self.slot.call_others();
     }

@@ -2,7 +2,8 @@
 //!
 //! Whose it is others decide ([`Sharing`]); here is what follows. Whoever leaves a connection to another stops watching, for
 //! the listeners are level-triggered and would go on telling of it. He looks again when he is called, or when his patience
-//! is over: then he takes one all the same, for whoever it was left to has not come.
+//! is over: then he takes one all the same, for whoever it was left to has not come. From then on all may be his own; but
+//! who has not come may only be waiting for a processor, so he takes a few at a time, and leaves that one time in between.
 //!
 //! The kernel tells one process of a connection and no other (`EPOLLEXCLUSIVE`). Whoever has been told and cannot take it
 //! calls the others.
@@ -11,7 +12,7 @@ use std::fmt::Debug;
 use std::ops::DerefMut;
 use std::os::fd::BorrowedFd;
 
-use super::{ACCEPTS_PER_CALL, Acceptor, Notice, PATIENCE_OVER, arm};
+use super::{Acceptor, Notice, PATIENCE_OVER, arm};
 use crate::clock::{self, Millis};
 use crate::listener::{Accepted, NewConnection};
 use crate::reactor::Reactor;
@@ -29,6 +30,9 @@ pub trait Sharing: Debug + Send + Sync {
 
     /// The process that the last connection was left to has not come for it, and it was taken here.
     fn did_not_come(&self);
+
+    /// Whether there are others who have not come lately, and would take some of those who still wait if they did.
+    fn others_are_late(&self) -> bool;
 
     /// Calls all others who watch: what this process was told of, and perhaps no other, it does not take.
     fn call_others(&self);
@@ -61,21 +65,24 @@ pub enum Watching {
     Later,
 }
 
-/// A connection was left to another.
+/// Others have their turn.
 #[derive(Debug, Default)]
 pub(super) struct Deferral {
-    /// Until when; `None`: it was not, or that is over.
+    /// Until when; `None`: they have not, or that is over.
     pub until: Option<Millis>,
+    /// A connection was left to another, who is known to have less to do.
+    pub left: bool,
     /// An entry among the deadlines will come up.
     pub armed: bool,
 }
 
 impl Acceptor {
-    /// Leaves what waits to another process.
-    pub(super) fn defer(&mut self, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
+    /// Leaves what waits to others; `left`: to one of them.
+    pub(super) fn defer(&mut self, left: bool, reactor: &Reactor, deadlines: &mut Deadlines) -> Vec<Notice> {
         let mut notices = self.watch(false, reactor);
         let until = clock::now() + PATIENCE_MS;
         self.deferral.until = Some(until);
+        self.deferral.left = left;
         if let Some(sharing) = &self.sharing {
             sharing.watches(Watching::Later);
         }
@@ -110,7 +117,7 @@ impl Acceptor {
         // The reactor tells of them only if nobody else was woken for them.
         for index in 0..self.listeners.len() {
             if self.listeners.get(index).is_some_and(|listening| listening.watched) {
-                notices.extend(self.take(index, Told::ByCall, ACCEPTS_PER_CALL, reactor, deadlines, admit));
+                notices.extend(self.take(index, Told::ByCall, self.at_once(), reactor, deadlines, admit));
             }
         }
         notices
@@ -130,7 +137,7 @@ impl Acceptor {
         }
         self.deferral.until = None;
         // What else may come of an accept is seen when it is watched.
-        for (index, listening) in self.listeners.iter().enumerate() {
+        for (index, listening) in self.listeners.iter().enumerate().filter(|_| self.deferral.left) {
             if let Ok(Accepted::Connection(new)) = listening.listener.accept() {
                 admit(new, index);
                 if let Some(sharing) = &self.sharing {

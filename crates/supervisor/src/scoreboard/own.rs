@@ -127,6 +127,15 @@ impl OwnSlot {
         }
     }
 
+    /// Whether there is anybody who serves and watches, but did not come when a connection was left to him.
+    #[must_use]
+    pub fn is_anybody_absent(&self) -> bool {
+        self.board.used().iter().enumerate().any(|(index, slot)| {
+            let share = slot.share();
+            index != self.index && share.is_absent() && share.watching() != Watching::No && slot.serves()
+        })
+    }
+
     /// Has another look for connections. `awake`: those that watch know of them already.
     pub fn call(&self, index: usize, awake: bool) {
         let watching = self.board.slot(index).map(|slot| slot.share().watching());

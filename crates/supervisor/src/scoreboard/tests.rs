@@ -300,7 +300,10 @@ fn connections_are_left_to_who_is_free_and_comes() {
     own[0].did_not_come(2);
     assert!(board.slots()[2].share().is_absent());
     assert_eq!(own[0].leave_to(now + 200_000), None);
+    assert!(own[0].is_anybody_absent());
+    assert!(!own[2].is_anybody_absent(), "who is there itself");
     own[2].begin(&summary(b"GET", b"/", 9));
+    assert!(!own[0].is_anybody_absent());
     assert_eq!(own[0].leave_to(now + 200_000), Some(2));
     for watching in [Watching::Later, Watching::No] {
         board.slots()[2].share().set_watching(watching);

@@ -16,6 +16,8 @@ use crate::reactor::ALARM;
 struct Others {
     /// They have less to do.
     freer: AtomicBool,
+    /// They have not come lately.
+    late: AtomicBool,
     asked: AtomicUsize,
     absent: AtomicUsize,
     all_called: AtomicUsize,
@@ -31,6 +33,7 @@ impl Others {
         let (called, call) = UnixStream::pair().unwrap();
         Arc::new(Self {
             freer: AtomicBool::new(freer),
+            late: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             absent: AtomicUsize::new(0),
             all_called: AtomicUsize::new(0),
@@ -59,6 +62,10 @@ impl Sharing for Others {
 
     fn did_not_come(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn others_are_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 
     fn call_others(&self) {
@@ -114,6 +121,37 @@ fn who_has_least_to_do_takes_connections_as_if_alone() {
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), 3);
     assert_eq!(others.asked.load(Ordering::Relaxed), 4, "each, and once more");
+}
+
+#[test]
+fn a_burst_is_not_taken_all_at_once() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    let _clients = bench.clients(0, SHARED_ACCEPTS_PER_CALL + 2);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
+    assert_eq!((told(&bench), others.watching()), (vec![0], Watching::Yes));
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 2);
+}
+
+#[test]
+fn others_who_are_late_are_left_time_to_come() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    others.late.store(true, Ordering::Relaxed);
+    let _clients = bench.clients(0, SHARED_ACCEPTS_PER_CALL + 2);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
+    assert_eq!((told(&bench), others.watching()), (vec![], Watching::Later));
+    // They have not come; nothing was left to one of them, and none is blamed for more.
+    be_patient(&mut bench);
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
+    assert_eq!((others.watching(), others.absent.load(Ordering::Relaxed)), (Watching::Yes, 0));
+    assert_eq!(told(&bench), [0]);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 2);
+    assert_eq!(others.watching(), Watching::Yes, "nobody waits, so nobody is to come");
 }
 
 #[test]
