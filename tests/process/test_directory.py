@@ -75,6 +75,8 @@ def test_a_reload_moves_the_logs(folder):
         reload(
             'error_log = "errors"\n', lambda: errors.exists() and "reload is through" in errors.read_text()
         )
+        # Until then the old worker may still be the one that takes a connection.
+        wait_until(lambda: len(server.workers) == 1, "the old worker has ended")
         with Client(str(inner / "socket")) as client:
             assert client.get().status == 200
         assert server.stop() == 0
