@@ -167,4 +167,7 @@ def refuses(address: int | str) -> bool:
         Client(address).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return True
+    except ConnectionResetError:
+        # It stopped listening at this very moment: the next one is refused.
+        return False
     return False
