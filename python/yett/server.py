@@ -93,6 +93,7 @@ def _serve(
     passed: list[int],
     tell: Callable[[list[str]], None],
 ) -> None:
+    _core.make_room_for_descriptors()
     with contextlib.ExitStack() as life:
         life.enter_context(hooks.process())
         listeners = open_listeners(settings, passed=passed)

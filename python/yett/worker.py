@@ -53,6 +53,7 @@ def work(assignment: Assignment) -> int:
     seat, listeners, settings, hooks, app, application = assignment
     # Until it serves there is nothing to be finished: SIGTERM ends it at once.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _core.make_room_for_descriptors()
     if not seat.arrive():
         return 0
     heed()

@@ -4,6 +4,7 @@ import gc
 import resource
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_ten_thousand_idle_connections_do_not_hold_up_the_end(serve, many_files)
 
 
 def test_without_descriptors_accepting_pauses_and_goes_on(serve):
-    server = serve(HELLO, "--lifespan", "off", preexec_fn=limited_to(80))
+    server = serve(HELLO, "--lifespan", "off", preexec_fn=limited_to(96))
     clients = [Client(server.port) for _ in range(80)]
     for client in clients:
         client.begin("GET", "/")
@@ -160,3 +161,12 @@ def test_a_descriptor_that_the_application_frees_is_noticed(serve):
             server.wait_for("cannot accept")
             assert early.get("/free").body == b"hello"
             assert late.response().body == b"hello"
+
+
+@pytest.mark.parametrize("options", [[], ["--preload"], ["--no-supervisor"]])
+def test_room_for_descriptors_is_there_before_they_come(serve, options):
+    """The kernel holds whoever accepts up for 20 ms each time that it has to make room while there are other threads."""
+    server = serve(HELLO, *options)
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    places = int(status.partition("FDSize:")[2].split()[0])
+    assert places >= min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -5,6 +5,7 @@
 //! | Which sockets have news? | [`reactor`] (epoll or kqueue, nestable in another loop) |
 //! | Where do connections come from? | [`listener`] |
 //! | How many are accepted at a time, and what if no descriptor is left? | [`acceptor`] |
+//! | What if descriptors become many? | [`descriptors`] |
 //! | How is a socket read and written? | `socket` |
 //! | What waits to be written? | [`buffer`] |
 //! | Where does a large request body go? | [`spool`] (memory, then a temporary file) |
@@ -23,6 +24,7 @@ pub mod buffer;
 pub mod clock;
 pub mod connection;
 pub mod crew;
+pub mod descriptors;
 pub mod ffi;
 pub mod listener;
 pub mod reactor;

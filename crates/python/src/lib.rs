@@ -82,6 +82,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(supervisor::usable_cpus, module)?)?;
     module.add_function(wrap_pyfunction!(seat::name_process, module)?)?;
     module.add_function(wrap_pyfunction!(seat::end_with_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(seat::make_room_for_descriptors, module)?)?;
     module.add_function(wrap_pyfunction!(signals::leave_signals, module)?)?;
     module.add_class::<slot::Scoreboard>()?;
     module.add_class::<slot::Slot>()?;

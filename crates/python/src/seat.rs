@@ -234,6 +234,13 @@ pub fn name_process(name: &str) {
     }
 }
 
+/// Has the many descriptors of a busy server cost no pause ([`yett_net::descriptors`]). To be called while the process has
+/// one thread.
+#[pyfunction]
+pub fn make_room_for_descriptors() {
+    yett_net::descriptors::make_room();
+}
+
 /// Has the process get SIGTERM when its parent ends, which must be the supervisor: it may be importing, and look at nothing.
 /// Does nothing but on Linux. To be called when the process is the user that it is to be: a change ends it.
 #[pyfunction]
