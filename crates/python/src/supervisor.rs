@@ -24,7 +24,11 @@ use crate::systemd::Notifier;
 /// Those that are not used cost address space only.
 const SLOTS: usize = 1024;
 
-/// Places whose workers can be called: each takes a descriptor in every process, of which there may be no more than 1024.
+/// Places whose workers can be called, however few there are at first: more may come (`SIGTTIN`).
+const LEAST_CALLED: usize = 16;
+
+/// Places whose workers can be called at most: each takes a descriptor in every process, of which there may be no more than
+/// 1024.
 const MOST_CALLED: usize = 128;
 
 /// How many workers have a processor each: what may be used by affinity and by the control group's quota.
@@ -53,8 +57,8 @@ impl Supervisor {
     /// `surge`: how many workers a reload starts at a time.
     #[new]
     fn new(settings: &Settings, workers: u32, surge: u32) -> PyResult<Self> {
-        // One worker has nobody to call. Of several, each has a place, and its replacement another.
-        let called = if workers > 1 { (2 * workers as usize).min(MOST_CALLED) } else { 0 };
+        // Each has a place, and its replacement another.
+        let called = (2 * workers as usize).clamp(LEAST_CALLED, MOST_CALLED);
         let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called)?);
         let values = &settings.values;
         let supervisor =
