@@ -165,7 +165,7 @@ def test_a_descriptor_that_the_application_frees_is_noticed(serve):
 
 @pytest.mark.parametrize("options", [[], ["--preload"], ["--no-supervisor"]])
 def test_room_for_descriptors_is_there_before_they_come(serve, options):
-    """The kernel holds whoever accepts up for 20 ms each time that it has to make room while there are other threads."""
+    """The kernel holds up whoever accepts for 20 ms each time that it has to make room while there are threads."""
     server = serve(HELLO, *options)
     status = Path(f"/proc/{server.pid}/status").read_text()
     places = int(status.partition("FDSize:")[2].split()[0])
