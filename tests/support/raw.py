@@ -168,6 +168,6 @@ def refuses(address: int | str) -> bool:
     except (ConnectionRefusedError, FileNotFoundError):
         return True
     except ConnectionResetError:
-        # It stopped listening at this very moment: the next one is refused.
-        return False
+        # It stopped listening at this very moment: the next one tells.
+        return refuses(address)
     return False

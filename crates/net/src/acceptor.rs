@@ -43,8 +43,8 @@ const CALLED: u64 = u64::MAX - 1;
 /// those who are connected waiting.
 pub const ACCEPTS_PER_CALL: usize = 64;
 
-/// As [`ACCEPTS_PER_CALL`], where other processes accept from the same listeners: few, for those have been told as well and
-/// may only be waiting for a processor. Whoever has one first would take a large part of a burst before they come.
+/// As [`ACCEPTS_PER_CALL`], where other processes may accept from the same listeners: few, for those have been told as well
+/// and may only be waiting for a processor. Whoever has one first would take a large part of a burst before they come.
 const SHARED_ACCEPTS_PER_CALL: usize = 16;
 
 /// Connections that the kernel may hold for one listener: more than any backlog that can be asked for, so that draining
@@ -167,7 +167,7 @@ impl Acceptor {
     ///
     /// The token may also be that of another process's call, or [`PATIENCE_OVER`].
     ///
-    /// `admit` is given each connection and the number of its listener. `deadlines` is called only if a pause begins,
+    /// `admit` is given each connection and the number of its listener. `deadlines` is called only if none is taken for now,
     /// and never while `admit` runs: so `admit` may use, or lock, the same ones.
     #[must_use]
     pub fn accept<D: DerefMut<Target = Deadlines>>(
@@ -229,7 +229,10 @@ impl Acceptor {
                 }
             }
         }
-        if !self.stopped && self.sharing.as_ref().is_some_and(|sharing| sharing.others_are_late()) {
+        if !self.stopped
+            && self.sharing.as_ref().is_some_and(|sharing| sharing.others_are_late())
+            && listening.listener.has_waiting()
+        {
             return self.defer(false, reactor, &mut deadlines());
         }
         Vec::new()

@@ -41,10 +41,13 @@ impl Balanced {
 
     /// Nobody else may have been told of the connection, and nobody may be free to see when patience is over.
     fn may_be_forgotten(&self, told: Told) -> bool {
+        told == Told::ByKernel && self.is_full(1)
+    }
+
+    /// No thread may be left when so many `more` requests have come.
+    fn is_full(&self, more: u32) -> bool {
         match self.woken {
-            Woken::One { threads } => {
-                told == Told::ByKernel && self.slot.slot().in_flight() as usize + 1 >= threads
-            }
+            Woken::One { threads } => self.slot.slot().in_flight() as usize + more as usize >= threads,
             Woken::All => false,
         }
     }
@@ -73,11 +76,13 @@ impl Sharing for Balanced {
     }
 
     fn did_not_come(&self) {
-        self.slot.did_not_come(self.left_to.load(Ordering::Relaxed));
+        self.slot.did_not_come(self.left_to.load(Ordering::Relaxed), clock::now_micros());
     }
 
     fn others_are_late(&self) -> bool {
-        self.balance && !self.may_be_forgotten(Told::ByKernel) && self.slot.is_anybody_absent()
+        let now = clock::now_micros();
+        // Whoever looks away must have somebody to look again.
+        self.balance && !self.is_full(self.slot.slot().share().fresh(now)) && self.slot.is_anybody_late(now)
     }
 
     fn call_others(&self) {

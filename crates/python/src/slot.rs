@@ -32,7 +32,7 @@ impl Scoreboard {
     /// With room for so many processes.
     #[new]
     fn new(slots: usize) -> PyResult<Self> {
-        Ok(Self { board: Arc::new(scoreboard::Scoreboard::new(slots)?.can_call(slots)?) })
+        Ok(Self { board: Arc::new(scoreboard::Scoreboard::new(slots)?.can_call(slots)) })
     }
 
     /// The slot of the process that calls this: once in each, after the fork. `bell`: a descriptor, which is duplicated;

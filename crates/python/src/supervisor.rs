@@ -59,7 +59,7 @@ impl Supervisor {
     fn new(settings: &Settings, workers: u32, surge: u32) -> PyResult<Self> {
         // Each has a place, and its replacement another.
         let called = (2 * workers as usize).clamp(LEAST_CALLED, MOST_CALLED);
-        let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called)?);
+        let scoreboard = Arc::new(Scoreboard::new(SLOTS)?.can_call(called));
         let values = &settings.values;
         let supervisor =
             process::Supervisor::new(config(values, workers, surge), limits(values), scoreboard)?;

@@ -3,7 +3,8 @@
 //! Whose it is others decide ([`Sharing`]); here is what follows. Whoever leaves a connection to another stops watching, for
 //! the listeners are level-triggered and would go on telling of it. He looks again when he is called, or when his patience
 //! is over: then he takes one all the same, for whoever it was left to has not come. From then on all may be his own; but
-//! who has not come may only be waiting for a processor, so he takes a few at a time, and leaves that one time in between.
+//! who has not come may only be waiting for a processor, so for a while he takes a few at a time, and leaves that one time in
+//! between.
 //!
 //! The kernel tells one process of a connection and no other (`EPOLLEXCLUSIVE`). Whoever has been told and cannot take it
 //! calls the others.
@@ -31,7 +32,8 @@ pub trait Sharing: Debug + Send + Sync {
     /// The process that the last connection was left to has not come for it, and it was taken here.
     fn did_not_come(&self);
 
-    /// Whether there are others who have not come lately, and would take some of those who still wait if they did.
+    /// Whether there are others who have not come just now, and may soon; and this process is sure to look again if it
+    /// leaves them time.
     fn others_are_late(&self) -> bool;
 
     /// Calls all others who watch: what this process was told of, and perhaps no other, it does not take.
@@ -61,7 +63,7 @@ pub enum Watching {
     No,
     /// They are.
     Yes,
-    /// They are not, because a connection was left to another; they will be when that is over.
+    /// They are not, because others have their turn; they will be when that is over.
     Later,
 }
 
@@ -136,15 +138,17 @@ impl Acceptor {
             return self.arm_patience(until, reactor, &mut deadlines()).into_iter().collect();
         }
         self.deferral.until = None;
-        // What else may come of an accept is seen when it is watched.
-        for (index, listening) in self.listeners.iter().enumerate().filter(|_| self.deferral.left) {
+        // One of each listener, so that none has to wait for another. What else may come of an accept is seen when it is
+        // watched.
+        let mut taken = false;
+        for (index, listening) in self.listeners.iter().enumerate() {
             if let Ok(Accepted::Connection(new)) = listening.listener.accept() {
                 admit(new, index);
-                if let Some(sharing) = &self.sharing {
-                    sharing.did_not_come();
-                }
-                break;
+                taken = true;
             }
+        }
+        if let Some(sharing) = self.sharing.as_ref().filter(|_| taken && self.deferral.left) {
+            sharing.did_not_come();
         }
         self.watch_all(reactor, deadlines)
     }

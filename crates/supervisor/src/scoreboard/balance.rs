@@ -6,14 +6,18 @@
 //! worker has does not count: most of them may be idle for minutes.
 //!
 //! A connection may be left to another only if that one can come: it serves, watches, and has come the last times
-//! ([`Share::set_absent`]). Everything here is a matter of statistics: numbers may be a moment old, and two may think that
+//! ([`Share::note_absent`]). Everything here is a matter of statistics: numbers may be a moment old, and two may think that
 //! it is theirs; then both try, and the listener decides.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Milliseconds of one epoch of [`Fresh`], as a power of two: a connection counts as fresh for 64 to 128 ms. A request
 /// follows its connection within a round trip, which is rarely longer.
 const EPOCH: u32 = 6;
+
+/// How long somebody who did not come may only be waiting for a processor, in microseconds: some turns of a scheduler on a
+/// machine that is full. After that he is taken for stuck.
+const LATE_MICROS: u64 = 100_000;
 
 /// What is decided about: one worker, as others see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +75,8 @@ pub struct Share {
     fresh: AtomicU64,
     took: AtomicU64,
     watching: AtomicU32,
-    absent: AtomicBool,
+    /// Since when, in microseconds; 0: it is not.
+    absent: AtomicU64,
 }
 
 impl Share {
@@ -80,7 +85,7 @@ impl Share {
         fresh.store(0, Ordering::Relaxed);
         took.store(0, Ordering::Relaxed);
         watching.store(0, Ordering::Relaxed);
-        absent.store(false, Ordering::Relaxed);
+        absent.store(0, Ordering::Relaxed);
     }
 
     /// It has taken a connection. `now`: in microseconds.
@@ -123,14 +128,26 @@ impl Share {
     /// It did not come when a connection was left to it: it is stuck, or too busy to come.
     #[must_use]
     pub fn is_absent(&self) -> bool {
-        self.absent.load(Ordering::Relaxed)
+        self.absent.load(Ordering::Relaxed) != 0
     }
 
-    /// See [`Share::is_absent`]. By others, who call it then; the worker itself takes it back when it comes.
-    pub fn set_absent(&self, absent: bool) {
-        // Mostly it is as it should be; then the line stays where it is.
-        if self.is_absent() != absent {
-            self.absent.store(absent, Ordering::Relaxed);
+    /// It is absent, but not for long yet: it may still come. `now`: in microseconds.
+    #[must_use]
+    pub fn is_late(&self, now: u64) -> bool {
+        let since = self.absent.load(Ordering::Relaxed);
+        since != 0 && now.saturating_sub(since) < LATE_MICROS
+    }
+
+    /// See [`Share::is_absent`]. By others, who call it then. `now`: in microseconds.
+    pub fn note_absent(&self, now: u64) {
+        self.absent.store(now.max(1), Ordering::Relaxed);
+    }
+
+    /// It is there. By the worker itself.
+    pub fn note_present(&self) {
+        // Mostly that is known; then the line stays where it is.
+        if self.is_absent() {
+            self.absent.store(0, Ordering::Relaxed);
         }
     }
 }

@@ -63,14 +63,11 @@ impl Scoreboard {
     }
 
     /// Makes the workers of the first `slots` slots ones that can be called ([`Scoreboard::call`]). It takes a descriptor
-    /// for each, which every process has.
-    ///
-    /// # Errors
-    /// The system has no descriptors to give (`EMFILE`).
-    pub fn can_call(mut self, slots: usize) -> io::Result<Self> {
-        let calls = (0..slots.min(self.slots().len())).filter_map(|_| new_call().transpose());
-        self.calls = calls.collect::<io::Result<_>>()?;
-        Ok(self)
+    /// for each, which every process has; where there are not so many, fewer can be called.
+    #[must_use]
+    pub fn can_call(mut self, slots: usize) -> Self {
+        self.calls = (0..slots.min(self.slots().len())).map_while(|_| new_call().ok().flatten()).collect();
+        self
     }
 
     /// Has the worker of a slot look for connections. Where that cannot be done, it looks by itself in a moment.

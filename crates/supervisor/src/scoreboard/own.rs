@@ -68,7 +68,7 @@ impl OwnSlot {
     /// if it has none because there are too many.
     pub fn begin(&self, summary: &Summary<'_>) -> Option<EntryId> {
         let slot = self.slot();
-        slot.share().set_absent(false);
+        slot.share().note_present();
         if slot.count_request() {
             self.ask_replacement(Why::MaxRequests);
         }
@@ -113,26 +113,26 @@ impl OwnSlot {
     /// A connection waits: to whom it should be left, or `None` if it is ours.
     #[must_use]
     pub fn leave_to(&self, now: u64) -> Option<usize> {
-        self.slot().share().set_absent(false);
+        self.slot().share().note_present();
         leave_to(self.candidate(self.index, now), self.others(now))
     }
 
     /// The worker of a slot has not come for a connection that we had left to it. It is called: as soon as it comes it
     /// counts again. (The others who have less to do may be next: all of them at once would be too harsh where a machine is
     /// so busy that everybody is late.)
-    pub fn did_not_come(&self, index: usize) {
+    pub fn did_not_come(&self, index: usize, now: u64) {
         if let Some(slot) = self.board.slot(index) {
-            slot.share().set_absent(true);
+            slot.share().note_absent(now);
             self.board.call(index);
         }
     }
 
-    /// Whether there is anybody who serves and watches, but did not come when a connection was left to him.
+    /// Whether there is anybody who serves and watches, but did not come lately when a connection was left to him.
     #[must_use]
-    pub fn is_anybody_absent(&self) -> bool {
+    pub fn is_anybody_late(&self, now: u64) -> bool {
         self.board.used().iter().enumerate().any(|(index, slot)| {
             let share = slot.share();
-            index != self.index && share.is_absent() && share.watching() != Watching::No && slot.serves()
+            index != self.index && share.is_late(now) && share.watching() != Watching::No && slot.serves()
         })
     }
 

@@ -297,13 +297,14 @@ fn connections_are_left_to_who_is_free_and_comes() {
     assert_eq!(own[0].leave_to(now), None);
     assert_eq!(own[0].leave_to(now + 200_000), Some(2));
     // It does not come, and does not count, until it is there again.
-    own[0].did_not_come(2);
+    own[0].did_not_come(2, now);
     assert!(board.slots()[2].share().is_absent());
     assert_eq!(own[0].leave_to(now + 200_000), None);
-    assert!(own[0].is_anybody_absent());
-    assert!(!own[2].is_anybody_absent(), "who is there itself");
+    assert!(own[0].is_anybody_late(now + 50_000));
+    assert!(!own[0].is_anybody_late(now + 200_000), "it will not come any more");
+    assert!(!own[2].is_anybody_late(now), "who is there itself");
     own[2].begin(&summary(b"GET", b"/", 9));
-    assert!(!own[0].is_anybody_absent());
+    assert!(!own[0].is_anybody_late(now + 50_000));
     assert_eq!(own[0].leave_to(now + 200_000), Some(2));
     for watching in [Watching::Later, Watching::No] {
         board.slots()[2].share().set_watching(watching);
@@ -314,7 +315,7 @@ fn connections_are_left_to_who_is_free_and_comes() {
 #[cfg(target_os = "linux")] // elsewhere nobody can be called
 #[test]
 fn those_who_watch_are_called() {
-    let board = Arc::new(Scoreboard::new(5).unwrap().can_call(5).unwrap());
+    let board = Arc::new(Scoreboard::new(5).unwrap().can_call(5));
     let own: Vec<_> = (0..4).map(|index| OwnSlot::new(Arc::clone(&board), index, None).unwrap()).collect();
     let watching = [Watching::Yes, Watching::No, Watching::Later];
     for (slot, watching) in board.slots().iter().zip(watching) {

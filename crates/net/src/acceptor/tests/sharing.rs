@@ -146,12 +146,36 @@ fn others_who_are_late_are_left_time_to_come() {
     assert_eq!((told(&bench), others.watching()), (vec![], Watching::Later));
     // They have not come; nothing was left to one of them, and none is blamed for more.
     be_patient(&mut bench);
-    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
+    assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 1);
     assert_eq!((others.watching(), others.absent.load(Ordering::Relaxed)), (Watching::Yes, 0));
     assert_eq!(told(&bench), [0]);
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 2);
     assert_eq!(others.watching(), Watching::Yes, "nobody waits, so nobody is to come");
+}
+
+#[test]
+fn nobody_looks_away_when_nobody_waits() {
+    let others = Others::new(false);
+    let mut bench = shared(&others);
+    others.late.store(true, Ordering::Relaxed);
+    let _clients = bench.clients(0, SHARED_ACCEPTS_PER_CALL);
+    assert!(bench.accept(0).is_empty());
+    assert_eq!((bench.admitted.len(), others.watching()), (SHARED_ACCEPTS_PER_CALL, Watching::Yes));
+}
+
+#[test]
+fn no_listener_waits_for_another_while_others_have_their_turn() {
+    let others = Others::new(false);
+    let mut bench = Bench::new(2);
+    bench.acceptor.share(Arc::<Others>::clone(&others));
+    assert_eq!(texts(&bench.start()), [""; 0]);
+    others.late.store(true, Ordering::Relaxed);
+    let _clients = [bench.clients(0, 3 * SHARED_ACCEPTS_PER_CALL), bench.clients(1, 1)];
+    assert!(bench.accept(0).is_empty());
+    be_patient(&mut bench);
+    let of_the_second = bench.admitted.iter().filter(|(_, listener)| *listener == 1);
+    assert_eq!(of_the_second.count(), 1);
 }
 
 #[test]
