@@ -80,7 +80,8 @@ class Lines:
 
     def next(self) -> str:
         def whole() -> list[str]:
-            return self.path.read_text().split("\n")[:-1]
+            # The last may be under way, and end in the middle of a character.
+            return [line.decode() for line in self.path.read_bytes().split(b"\n")[:-1]]
 
         wait_until(lambda: len(whole()) > self.seen, "a line in the log")
         line = whole()[self.seen]

@@ -31,7 +31,8 @@ class ServerProcess:
         """`module`: run this instead, whose log tells the address as `serving` finds it."""
         self._serving = serving
         self._log: list[str] = []
-        self._lines: queue.Queue[str | None] = queue.Queue()
+        # Lines that came together, so that whoever has seen the first line of a message has all of it.
+        self._chunks: queue.Queue[list[str] | None] = queue.Queue()
         self.folder = cwd
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -40,8 +41,6 @@ class ServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="backslashreplace",
             **popen,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -49,9 +48,15 @@ class ServerProcess:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(line.rstrip("\n"))
-        self._lines.put(None)
+        rest = b""
+        # More than a pipe holds: what was written at once is read at once.
+        while chunk := os.read(self.process.stdout.fileno(), 1 << 20):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines:
+                self._chunks.put([_text(line) for line in lines])
+        if rest:
+            self._chunks.put([_text(rest)])
+        self._chunks.put(None)
 
     @property
     def pid(self) -> int:
@@ -70,29 +75,30 @@ class ServerProcess:
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Wait until a line of the output (also an earlier one) matches; fail if the process ends before."""
-        for line in self._log:
-            if match := re.search(pattern, line):
-                return match
+        seen = 0
         while True:
+            for line in self._log[seen:]:
+                if match := re.search(pattern, line):
+                    return match
+            seen = len(self._log)
             try:
-                line = self._lines.get(timeout=PATIENCE_SECONDS)
+                lines = self._chunks.get(timeout=PATIENCE_SECONDS)
             except queue.Empty:
                 raise AssertionError(f"no line matches {pattern!r}:\n{self.log}") from None
-            if line is None:
+            if lines is None:
+                self._chunks.put(None)
                 raise AssertionError(f"the server ended; no line matches {pattern!r}:\n{self.log}")
-            self._log.append(line)
-            if match := re.search(pattern, line):
-                return match
+            self._log += lines
 
     @property
     def log(self) -> str:
         """All output that has been read up to now."""
-        while not self._lines.empty():
-            line = self._lines.get()
-            if line is None:
-                self._lines.put(None)
+        while not self._chunks.empty():
+            lines = self._chunks.get()
+            if lines is None:
+                self._chunks.put(None)
                 break
-            self._log.append(line)
+            self._log += lines
         return "\n".join(self._log)
 
     @property
@@ -130,6 +136,10 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="backslashreplace").removesuffix("\r")
 
 
 def _name(pid: int) -> str:
