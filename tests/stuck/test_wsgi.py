@@ -31,6 +31,10 @@ APP = """
             yield b"%03d" % number
             time.sleep(0.1)
 
+    def stream_and_stay():
+        yield from stream(5)
+        compute()
+
     def app(environ, start_response):
         path = environ["PATH_INFO"]
         if path == "/compute":
@@ -58,6 +62,8 @@ APP = """
             return (bytes(20_000_000) for _ in range(2))
         if path == "/stream":
             return stream(int(environ["QUERY_STRING"]))
+        if path == "/stream-and-stay":
+            return stream_and_stay()
         return [b"answered"]
 """
 TOO_LATE = "The application did not answer in time."
@@ -119,13 +125,13 @@ def test_a_response_that_has_begun_in_time_may_take_longer(serve):
 
 def test_but_not_longer_than_the_limit_for_all_of_it(serve):
     server = serve("--request-total-timeout", "1s")
-    client = server.begin("/stream?1000")
+    # Between two parts its thread is not in the application: it is to be seen there, so there are no more.
+    client = server.begin("/stream-and-stay")
     with pytest.raises(EOFError):
         client.response()
-    line = server.line("/stream")
+    line = server.line("/stream-and-stay")
     assert (line["status"], line["outcome"], line["reason"]) == (200, "timed-out", TOO_LATE)
-    # Where its thread is depends on the moment: between two parts it is not in the application.
-    assert "GET /stream" in server.message("stuck: a request takes longer than it may")
+    assert "in stream_and_stay" in server.message("stuck: a request takes longer than it may")
 
 
 def test_a_client_that_takes_little_at_a_time_does_not_hold_the_thread(serve):

@@ -48,17 +48,11 @@ def test_who_connects_while_requests_finish_is_refused(supervise, interface, pre
     server = supervise(BOTH[interface], "--workers", "2", "--threads", "4", preload, *bind)
     address = str(path) if kind == "unix" else server.port
 
-    def refused() -> bool:
-        try:
-            return refuses(address)
-        except ConnectionResetError:  # let in at the last moment
-            return False
-
     with Client(address) as running:
         running.begin("GET", "/wait")
         server.waiting()
         server.signal(signal.SIGTERM)
-        wait_until(refused, "connections are refused")
+        wait_until(lambda: refuses(address), "connections are refused")
         server.release()
         assert running.response().body == b"waited"
     assert server.wait() == 0
