@@ -81,11 +81,14 @@ impl Scoreboard {
     /// Calls the workers of all slots that watch, but for that of slot `except`: somebody was told of connections that he
     /// does not take, and perhaps nobody else was.
     pub fn call_watching(&self, except: Option<usize>) {
-        for (index, slot) in self.used().iter().enumerate() {
-            if Some(index) != except && slot.share().watching() != Watching::No {
-                self.call(index);
-            }
+        for (index, _) in self.watching().filter(|(index, _)| Some(*index) != except) {
+            self.call(index);
         }
+    }
+
+    /// The slots whose workers watch for connections, with their numbers.
+    fn watching(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.used().iter().enumerate().filter(|(_, slot)| slot.share().watching() != Watching::No)
     }
 
     /// What becomes readable, again each time, when [`Scoreboard::call`] was called. To be watched edge-triggered, and

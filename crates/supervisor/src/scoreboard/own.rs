@@ -130,10 +130,7 @@ impl OwnSlot {
     /// Whether there is anybody who serves and watches, but did not come lately when a connection was left to him.
     #[must_use]
     pub fn is_anybody_late(&self, now: u64) -> bool {
-        self.board.used().iter().enumerate().any(|(index, slot)| {
-            let share = slot.share();
-            index != self.index && share.is_late(now) && share.watching() != Watching::No && slot.serves()
-        })
+        self.others_watching().any(|(_, slot)| slot.share().is_late(now))
     }
 
     /// Has another look for connections. `awake`: those that watch know of them already.
@@ -157,14 +154,14 @@ impl OwnSlot {
     }
 
     fn others(&self, now: u64) -> impl Iterator<Item = Candidate> {
-        let comes = |slot: &Slot| {
-            let share = slot.share();
-            share.watching() != Watching::No && !share.is_absent() && slot.serves()
-        };
-        let others = self.board.used().iter().enumerate();
-        others
-            .filter(move |(index, slot)| *index != self.index && comes(slot))
+        self.others_watching()
+            .filter(|(_, slot)| !slot.share().is_absent())
             .map(move |(index, _)| self.candidate(index, now))
+    }
+
+    /// The others who serve, and watch for connections.
+    fn others_watching(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        self.board.watching().filter(|(index, slot)| *index != self.index && slot.serves())
     }
 
     fn candidate(&self, index: usize, now: u64) -> Candidate {
