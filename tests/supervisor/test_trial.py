@@ -52,12 +52,15 @@ def test_logs_of_a_reload_that_is_abandoned_before_all_are_ready_go_where_they_w
         try:
             os.close(os.open("first", os.O_CREAT | os.O_EXCL))
         except FileExistsError:
+            os.write(1, b"imported\\n")
             while not os.path.exists("release"):
                 time.sleep(0.01)
         from rest import app
     """
     server = begin(first_only, "--workers", "2")
     server.wait_for_ready(1)
+    # The other one has read this code, too.
+    server.wait_for("^imported$")
     (tmp_path / "yett.toml").write_text('error_log = "other"\n')
     server.change(BROKEN)
     server.signal(signal.SIGHUP)
