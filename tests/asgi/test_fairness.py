@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+import time
+from contextlib import ExitStack
 
 from support import Client
 
@@ -65,3 +67,81 @@ def test_work_left_over_does_not_multiply(serve):
     # eager tasks also a task for each client.
     limit = 10 if sys.version_info >= (3, 12) else 10 + 2 * CLIENTS
     assert longest < limit, f"{longest} calls were queued for one iteration of the loop"
+
+
+PIPELINED = """
+import os, time
+
+served = 0
+
+
+async def app(scope, receive, send):
+    global served
+    body = str(served).encode()
+    if scope["path"] == "/slow":
+        served += 1
+        time.sleep(0.005)  # longer than the server's own part of an iteration of the loop
+    elif scope["path"] == "/begin":
+        os.write(1, b"begun\\n")
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+MANY = 400
+
+
+def test_who_sends_many_requests_at_once_leaves_turns_to_others(serve):
+    server = serve(PIPELINED, "--lifespan", "off")
+    with ExitStack() as stack:
+        greedy, first, *others = [stack.enter_context(Client(server.port)) for _ in range(6)]
+        for client in (greedy, *others):
+            assert client.get("/").body == b"0"
+        # All of them are there when the loop comes round again.
+        first.begin("GET", "/begin")
+        server.wait_for("^begun$")
+        greedy.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * MANY)
+        for client in others:
+            client.begin("GET", "/")
+        (server.folder / "go").touch()
+        for client in others:
+            # One of the many in between for each turn, and some for the rounds of the loop.
+            assert int(client.response().body) < MANY / 4
+        for _ in range(MANY):
+            assert greedy.response().status == 200
+
+
+BLOCKED = """
+import os, time
+
+
+async def app(scope, receive, send):
+    if scope["path"] == "/block":
+        os.write(1, b"blocked\\n")
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    time.sleep(0.002)  # longer than the server's own part of an iteration of the loop
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+"""
+# More than the system tells the server of at once.
+WAITING = 100
+
+
+def test_what_has_come_while_the_loop_was_blocked_has_come_in_time(serve):
+    server = serve(BLOCKED, "--lifespan", "off", "--head-timeout", "3s")
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(server.port)) for _ in range(WAITING)]
+        for client in clients:
+            client.send(request + request[:10])
+            assert client.response().status == 200
+        with Client(server.port) as blocking:
+            blocking.begin("GET", "/block")
+            server.wait_for("^blocked$")
+            for client in clients:
+                client.send(request[10:])
+            # Nothing is waited for but the time that a head has.
+            time.sleep(4)
+            (server.folder / "go").touch()
+            assert [client.response().status for client in clients] == [200] * WAITING

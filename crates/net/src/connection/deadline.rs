@@ -126,6 +126,16 @@ impl Connection {
         self.armed == at
     }
 
+    /// A timer entry that was set for `at` has come up, and the client's time is over. If so, the driver takes one more turn
+    /// before [`Connection::on_timer`]: an event loop that was held up learns of what has arrived meanwhile and of the time
+    /// at once, and what is there came in time.
+    pub fn looks_late(&mut self, at: Millis, now: Millis) -> bool {
+        let input = matches!(self.waiting, Waiting::Idle | Waiting::Head | Waiting::Body);
+        let late = at == self.armed && self.deadline <= now && (input || self.head_deadline <= now);
+        self.readable |= late;
+        late
+    }
+
     /// A timer entry that was set for `at` has come up. If its time is over, the connection is ended as
     /// [`Connection::advance`] would tell; the driver then flushes and settles as after a turn.
     pub fn on_timer(&mut self, at: Millis, now: Millis, stamp: &Stamp<'_>) -> Step {

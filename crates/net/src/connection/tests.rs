@@ -108,6 +108,9 @@ impl Harness {
         while let Some((at, token)) = self.deadlines.pop_due(until) {
             assert_eq!(token, self.token);
             self.now = at.max(self.now);
+            if self.connection.looks_late(at, self.now) {
+                self.turn(|_, _| {});
+            }
             match self.connection.on_timer(at, self.now, &STAMP) {
                 Step::Wait => {}
                 step => told = Some(step),
@@ -247,6 +250,20 @@ fn a_head_has_its_time_from_its_first_byte_however_it_trickles_in() {
     assert_eq!(harness.pass(900), None);
     assert_eq!(harness.pass(200), Some(Step::Refused(RequestError::HeadTimeout)));
     assert!(harness.client_reads(4096).starts_with("HTTP/1.1 408 "));
+}
+
+#[test]
+fn what_has_arrived_in_time_counts_although_nobody_told_of_it() {
+    let mut harness = Harness::new();
+    harness.arrives(b"GET / HTTP/1.1\r\n");
+    harness.client.write_all(b"Host: x\r\n\r\n").unwrap();
+    assert_eq!(harness.pass(10_100), None);
+    assert!(harness.connection.awaits_response());
+    harness.answer(b"");
+    // Unless it is not enough.
+    harness.arrives(b"GET / HTTP/1.1\r\n");
+    harness.client.write_all(b"Host: x\r\n").unwrap();
+    assert_eq!(harness.pass(10_100), Some(Step::Refused(RequestError::HeadTimeout)));
 }
 
 #[test]

@@ -213,7 +213,9 @@ impl Driver {
                 break;
             }
         }
-        self.unfinished.borrow_mut().extend(turns);
+        // Before those who want another turn already: each has one in its time, whatever others send.
+        let again = self.unfinished.replace(turns.collect());
+        self.unfinished.borrow_mut().extend(again);
         if alarm {
             self.on_alarm(py)?;
         }
@@ -379,6 +381,10 @@ impl Driver {
                     continue;
                 }
                 _ => {}
+            }
+            let late = |slot: &mut Slot| slot.connection.looks_late(at, now);
+            if self.slots.borrow_mut().get_mut(token).is_some_and(late) {
+                result = result.and(self.take_turn(py, token));
             }
             let step = match self.slots.borrow_mut().get_mut(token) {
                 Some(slot) => slot.connection.on_timer(at, now, &stamp),
