@@ -16,7 +16,7 @@ use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use yett_logs::writer::{self, Reopening};
 
-use crate::ffi::Disposition;
+use crate::ffi::{Disposition, exit_at_second};
 
 /// What the system does at each signal once signal-hook has it.
 static INSTALLED: Mutex<Vec<(i32, Disposition)>> = Mutex::new(Vec::new());
@@ -70,14 +70,7 @@ impl StopSignals {
         let interrupted = Arc::new(AtomicBool::new(false));
         registered.push(signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?);
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the flag that the first signal sets arms the exit for the second one.
-            let exit_code = 128 + signal;
-            registered.push(signal_hook::flag::register_conditional_shutdown(
-                signal,
-                exit_code,
-                Arc::clone(&asked),
-            )?);
-            registered.push(signal_hook::flag::register(signal, Arc::clone(&asked))?);
+            registered.push(exit_at_second(signal, &asked, 128 + signal)?);
             registered.push(signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?);
         }
         let reopening = writer::reopen_on(SIGUSR1)?;

@@ -3,6 +3,10 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::SigId;
 
 /// What is done at one signal.
 #[derive(Clone, Copy)]
@@ -51,4 +55,21 @@ impl Disposition {
         let result = unsafe { libc::sigaction(signal, &raw const self.0, ptr::null_mut()) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
+}
+
+/// Has `signal` set `asked`, or end the process with `exit_code` at once if it is set already. Both are one step: two
+/// signals may come to two threads at the same moment.
+///
+/// # Errors
+/// It is a signal for which nothing can be registered, or the system refuses.
+pub fn exit_at_second(signal: i32, asked: &Arc<AtomicBool>, exit_code: i32) -> io::Result<SigId> {
+    let asked = Arc::clone(asked);
+    let act = move || {
+        if asked.swap(true, Ordering::SeqCst) {
+            signal_hook::low_level::exit(exit_code);
+        }
+    };
+    // SAFETY: what is done in the handler is safe there: an atomic, and `_exit`, which runs nothing of the process. The
+    // flag was made before and is not freed there (`unregister` is called elsewhere).
+    unsafe { signal_hook::low_level::register(signal, act) }
 }

@@ -19,7 +19,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
-pub use disposition::Disposition;
+pub use disposition::{Disposition, exit_at_second};
 pub(crate) use fastcall::builtin_fast;
 pub use fastcall::call_fast;
 pub use ready::{Ready, throw};
