@@ -11,6 +11,8 @@ from support import ServerProcess, start_server
 
 # With it each piece of a `print` is a write of its own, and a line of the server's log may come in between.
 os.environ.pop("PYTHONUNBUFFERED", None)
+# Files of bytecode are told apart by second and size: not enough for tests that change code.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 @pytest.fixture

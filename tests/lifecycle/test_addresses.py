@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,13 @@ def fails_to_listen(cwd: Path, *options: str, **more) -> str:
     return result.stderr
 
 
-def free_port() -> int:
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """One that nobody gets who asks for any. A server that asks for this one does, as often as it likes."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        yield probe.getsockname()[1]
 
 
 def test_several_addresses(serve):
@@ -65,13 +69,12 @@ def test_ipv6(serve):
         assert who == ["::1", client.socket.getsockname()[1]]
 
 
-def test_all_interfaces_tell_the_address_that_was_used(serve):
-    port = free_port()
-    server = serve(SCOPE, "--bind", f":{port}")
-    assert server.url == f"http://0.0.0.0:{port}"
+def test_all_interfaces_tell_the_address_that_was_used(serve, free_port):
+    server = serve(SCOPE, "--bind", f":{free_port}")
+    assert server.url == f"http://0.0.0.0:{free_port}"
     for address in ("127.0.0.1", "127.0.0.2"):
-        with Client((address, port)) as client:
-            assert client.get().json()[0] == [address, port]
+        with Client((address, free_port)) as client:
+            assert client.get().json()[0] == [address, free_port]
 
 
 def test_an_address_in_use_names_who_holds_it(serve, tmp_path):
@@ -180,20 +183,19 @@ def test_a_number_that_is_no_listener(tmp_path):
     assert "it is not a listening stream socket" in message
 
 
-def test_restart_on_the_same_port_at_once(serve):
+def test_restart_on_the_same_port_at_once(serve, free_port):
     """Also after a kill, with connections of the last server that are not forgotten yet."""
-    port = free_port()
     for end in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-        server = serve(SCOPE, "--bind", f"127.0.0.1:{port}")
-        clients = [Client(port) for _ in range(5)]
+        server = serve(SCOPE, "--bind", f"127.0.0.1:{free_port}")
+        clients = [Client(free_port) for _ in range(5)]
         for client in clients:
             assert client.get().status == 200
         server.signal(end)
         server.wait()
         for client in clients:
             client.close()
-    serve(SCOPE, "--bind", f"127.0.0.1:{port}")
-    with Client(port) as client:
+    serve(SCOPE, "--bind", f"127.0.0.1:{free_port}")
+    with Client(free_port) as client:
         assert client.get().status == 200
 
 

@@ -76,9 +76,13 @@ def test_max_requests(supervise, interface, preload):
 
 
 def test_max_requests_with_one_worker_never_leaves_nobody(supervise):
-    # Half a second to start: whoever went before its replacement is ready would be missed for so long.
-    source = ASGI.replace('VERSION = "1"', 'VERSION = "1"; time.sleep(0.5)')
-    server = supervise(source, "--max-requests", "50", "--keep-alive-timeout", "1s")
+    # The replacement takes as long as it is held: whoever went before that is ready would be missed.
+    held = """VERSION = "1"
+    while os.path.exists("hold"):
+        time.sleep(0.01)
+    """
+    server = supervise(ASGI.replace('VERSION = "1"', held), "--max-requests", "50")
+    (server.folder / "hold").touch()
     with Client(server.port) as client:
         pids = []
         for number in range(60):
@@ -86,6 +90,7 @@ def test_max_requests_with_one_worker_never_leaves_nobody(supervise):
             pids.append(int(response.body.split()[1]))
             assert response.header("connection") is None, "nobody else is there yet"
         assert len(set(pids)) == 1
+        (server.folder / "hold").unlink()
         server.wait_for_ready(2)
         wait_until(lambda: client.get("/echo").header("connection") == "close", "it is told to go")
     assert int(server.get("/echo").split()[1]) not in pids

@@ -262,8 +262,10 @@ def test_the_old_one_can_end_before_the_new_one_looks_at_what_it_has_inherited(s
     (tmp_path / "second").touch()
     server.signal(signal.SIGUSR2)
     server.wait_for("hooks are imported")
+    workers = server.workers
     server.signal(number)
     assert server.end() == (0 if number == signal.SIGTERM else -number)
+    wait_until(lambda: not any(is_alive(pid) for pid in workers), "its workers end, too")
     with Client(server.port) as client:
         # It waits at the listener, which is the new one's now.
         client.begin("GET", "/echo")

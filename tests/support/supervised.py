@@ -112,8 +112,6 @@ class Supervised(ServerProcess):
         self.folder = folder
         self.change(source)
         bind = [] if {"-b", "--bind"} & set(options) else ["--bind", "127.0.0.1:0"]
-        # Files of bytecode are told apart by second and size: not enough for tests.
-        env = {"PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         # All of what the supervisor does is told.
         level = [] if "--log-level" in options else ["--log-level", "debug"]
         super().__init__(

@@ -110,7 +110,10 @@ def start(request, serve, tmp_path: Path) -> Iterator[Callable[..., Workers]]:
 
 
 def is_stopped(pid: int) -> bool:
-    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    try:
+        stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return False  # a thread has just ended
     return all(stat.rpartition(") ")[2].startswith("T") for stat in stats)
 
 
@@ -122,16 +125,16 @@ def let_connections_age() -> None:
 def test_requests_decide_and_not_connections(start):
     workers = start(2)
     idle, busy = workers.pids
-    for _ in range(10):
+    for _ in range(30):
         workers.connect_to(idle)
-    for client in [workers.connect_to(busy) for _ in range(8)]:
+    for client in [workers.connect_to(busy) for _ in range(16)]:
         assert workers.hold(client) == busy
     served = Counter()
-    for _ in range(6):
+    for _ in range(12):
         let_connections_age()
         served[workers.hold(workers.connect())] += 1
-    # One may have been late, on a busy machine: then the other does not let it wait.
-    assert served[idle] >= 5, served
+    # By connections the other would get all. It gets those for which this one is late, on a busy machine.
+    assert served[idle] > served[busy], served
 
 
 def test_a_burst_is_spread(start):
@@ -146,11 +149,11 @@ def test_connections_of_a_quiet_time_go_round(start):
     workers = start(3)
     let_connections_age()
     served = []
-    for _ in range(6):
+    for _ in range(12):
         served.append(int(workers.connect().get().body))
         let_connections_age()
-    # One may have been late for its turn, on a busy machine.
-    assert max(Counter(served).values()) <= 3, served
+    # Without turns one gets all. Some may have been late for theirs, on a busy machine.
+    assert max(Counter(served).values()) <= 8, served
 
 
 def test_a_blocked_worker_takes_nothing_while_another_is_free(start, tmp_path):
