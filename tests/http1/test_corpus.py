@@ -96,8 +96,8 @@ def interface(request) -> str:
 
 @pytest.fixture(scope="module")
 def server(serve_module, interface):
-    # Two addresses of one server, so that everything also goes over TCP.
-    options = ["--bind", "127.0.0.1:0", "--bind", "unix:s"]
+    # Two addresses of one server, so that everything also goes over TCP. A head may take long, byte by byte.
+    options = ["--bind", "127.0.0.1:0", "--bind", "unix:s", "--head-timeout", "10min"]
     if interface == "asgi":
         return serve_module(ASGI, "--lifespan", "off", *options)
     return serve_module(WSGI, "--threads", "4", *options)

@@ -10,6 +10,8 @@ from support.server import PATIENCE_SECONDS
 APP = """
     import asyncio
 
+    go = asyncio.Event()
+
     async def app(scope, receive, send):
         path = scope["path"]
         if path == "/body":
@@ -28,10 +30,12 @@ APP = """
                 more = message["more_body"]
             body = str(length).encode()
         elif path == "/late":
-            await asyncio.sleep(1)
+            await go.wait()
             await receive()
             body = b"late"
         else:
+            if path == "/go":
+                go.set()
             body = b"hello"
         await send({"type": "http.response.start", "status": 200})
         if path == "/started":
@@ -53,9 +57,23 @@ APP = """
 """
 
 
-def drip(client: Client, byte: bytes) -> float:
-    """Send `byte` again and again until the server says something; how long that took."""
+# Pauses that the server must put up with: together longer than the timeout, each far shorter, as whoever makes them may
+# be held up.
+TIMEOUT, PAUSE, PAUSES = "2s", 0.6, 4
+
+
+def silent(client: Client, seconds: float) -> None:
+    """The server says nothing for so long."""
+    client.socket.settimeout(seconds)
+    with pytest.raises(TimeoutError):
+        client._more()
+    client.socket.settimeout(PATIENCE_SECONDS)
+
+
+def drip(client: Client, start: bytes, byte: bytes) -> float:
+    """Send `start`, and `byte` again and again until the server says something; how long that took."""
     began = time.monotonic()
+    client.send(start)
     client.socket.settimeout(0.02)
     while True:
         assert time.monotonic() - began < PATIENCE_SECONDS, "the server never lost its patience"
@@ -81,21 +99,16 @@ def test_the_time_for_a_head_runs_from_its_first_byte(serve):
     """Slowloris: one byte now and then must not extend it."""
     server = serve(APP, "--lifespan", "off", "--head-timeout", "500ms")
     with Client(server.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nx: ")
-        assert 0.3 < drip(client, b"a") < 5
+        assert 0.3 < drip(client, b"GET / HTTP/1.1\r\nx: ", b"a") < 5
         assert client.response().status == 408
 
 
 def test_the_time_for_a_second_head_runs_from_its_own_first_byte(serve):
-    server = serve(APP, "--lifespan", "off", "--head-timeout", "500ms")
+    server = serve(APP, "--lifespan", "off", "--head-timeout", TIMEOUT)
     with Client(server.port) as client:
-        for _ in range(3):
-            # More than the timeout in all, each head within its own.
+        for _ in range(PAUSES):
             client.send(b"GET / HTTP/1.1\r\n")
-            client.socket.settimeout(0.3)
-            with pytest.raises(TimeoutError):
-                client._more()
-            client.socket.settimeout(PATIENCE_SECONDS)
+            silent(client, PAUSE)
             client.send(b"Host: test\r\n\r\n")
             assert client.response().status == 200
 
@@ -113,7 +126,7 @@ def test_many_slow_heads_do_not_hold_up_others(serve):
 
 
 def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(serve):
-    server = serve(APP, "--lifespan", "off", "--keep-alive-timeout", "300ms")
+    server = serve(APP, "--lifespan", "off", "--keep-alive-timeout", "2s")
     with Client(server.port) as fresh, Client(server.port) as used:
         assert used.get().status == 200
         assert fresh.rest() == b""
@@ -121,16 +134,17 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(serve):
 
 
 def test_a_connection_in_use_is_not_idle(serve):
-    server = serve(APP, "--lifespan", "off", "--keep-alive-timeout", "400ms")
-    with Client(server.port) as client:
-        for _ in range(4):
-            client.socket.settimeout(0.2)
-            with pytest.raises(TimeoutError):
-                client._more()
-            client.socket.settimeout(PATIENCE_SECONDS)
+    server = serve(APP, "--lifespan", "off", "--keep-alive-timeout", TIMEOUT)
+    with Client(server.port) as client, Client(server.port) as late:
+        assert late.get().status == 200
+        late.begin("GET", "/late")
+        for _ in range(PAUSES):
+            silent(client, PAUSE)
             assert client.get().status == 200
-        assert client.get("/late").body == b"late", "a slow application is no idle client"
+        assert client.get("/go").status == 200
+        assert late.response().body == b"late", "a slow application is no idle client"
         assert client.rest() == b""
+        assert late.rest() == b""
 
 
 def test_a_body_that_stops_is_answered_with_408(serve):
@@ -157,28 +171,23 @@ def test_a_chunked_body_that_stops_is_answered_with_408(serve):
 
 def test_a_body_that_trickles_is_waited_for(serve):
     """The timeout counts from one arrival to the next."""
-    server = serve(APP, "--lifespan", "off", "--body-timeout", "600ms")
+    server = serve(APP, "--lifespan", "off", "--body-timeout", TIMEOUT)
     with Client(server.port) as client:
-        client.begin("POST", "/body", "Content-Length: 4")
-        client.socket.settimeout(0.3)
-        for _ in range(4):
-            with pytest.raises(TimeoutError):
-                client._more()
+        client.begin("POST", "/body", f"Content-Length: {PAUSES}")
+        for _ in range(PAUSES):
+            silent(client, PAUSE)
             client.send(b"x")
-        client.socket.settimeout(PATIENCE_SECONDS)
-        assert client.response().body == b"4"
+        assert client.response().body == b"%d" % PAUSES
 
 
 def test_the_body_timeout_does_not_run_while_the_application_does_not_ask(serve):
-    server = serve(APP, "--lifespan", "off", "--body-timeout", "200ms")
-    with Client(server.port) as client:
+    server = serve(APP, "--lifespan", "off", "--body-timeout", "1s")
+    with Client(server.port) as client, Client(server.port) as other:
         client.begin("POST", "/late", "Content-Length: 4")
-        # The application sleeps for a second before it asks; then the client has sent.
-        client.socket.settimeout(0.6)
-        with pytest.raises(TimeoutError):
-            client._more()
-        client.socket.settimeout(PATIENCE_SECONDS)
+        silent(client, 1.5)
+        # When the application asks at last, the client has sent.
         client.send(b"body")
+        assert other.get("/go").status == 200
         assert client.response().body == b"late"
 
 
@@ -204,11 +213,11 @@ def test_a_client_that_does_not_read_is_reset_after_the_write_timeout(serve):
 
 def test_a_client_that_reads_slowly_is_not(serve):
     """The kernel holds megabytes for it: the server must look at what it takes, not at what it can write itself."""
-    server = serve(APP, "--lifespan", "off", "--write-timeout", "600ms")
+    server = serve(APP, "--lifespan", "off", "--write-timeout", "2s")
     with Client(server.port, receive_buffer=16 * 1024) as client:
         client.begin("GET", "/endless")
         began = time.monotonic()
-        while time.monotonic() - began < 2.5:
+        while time.monotonic() - began < 3:
             client.read(16 * 1024)
-            time.sleep(0.05)
+            time.sleep(0.2)
         assert "send raised" not in server.log

@@ -40,8 +40,7 @@ def open_files(pid: int) -> int:
 
 def open_paths(pid: int) -> list[str]:
     """What the open descriptors stand for: paths, `socket:[…]` and the like; deleted files end in `(deleted)`."""
-    folder = Path(f"/proc/{pid}/fd")
-    return [os.readlink(descriptor) for descriptor in folder.iterdir()]
+    return [target for _, target in _descriptors(pid)]
 
 
 def open_sockets(pid: int) -> int:

@@ -259,8 +259,10 @@ def test_without_room_in_a_file_the_thread_waits_for_the_client(serve_with_files
     with Client(server.port, receive_buffer=4 * KIB) as slow, Client(server.port) as other:
         slow.begin("GET", "/both?400")  # 25 MiB
         slow.head()
+        files = [] if spool == "0" else [MIB]
+        wait_until(lambda: server.files() == files, "the file is full")
         assert is_blocked(other)
-        assert server.files() == ([] if spool == "0" else [MIB])
+        assert server.files() == files
         assert "finished" not in server.log
         assert chunks(slow) == digest(b"") + BLOCK * 400
         assert other.response().body == b"hello"

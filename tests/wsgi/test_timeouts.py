@@ -13,7 +13,9 @@ from support.wait import wait_until
 pytestmark = only_yett
 
 APP = """
-    import os, time
+    import os, threading
+
+    go = threading.Event()
 
     def say(*words):
         os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -34,7 +36,9 @@ APP = """
         path = environ["PATH_INFO"]
         say("called", path)
         if path == "/late":
-            time.sleep(1)
+            go.wait()
+        elif path == "/go":
+            go.set()
         body = environ["wsgi.input"].read()
         start_response("200 OK", [("Content-Type", "text/plain")])
         if path == "/endless":
@@ -43,6 +47,11 @@ APP = """
             return long()
         return [b"hello" + body]
 """
+
+
+# Pauses that the server must put up with: together longer than the timeout, each far shorter, as whoever makes them may
+# be held up.
+TIMEOUT, PAUSE, PAUSES = "2s", 0.6, 4
 
 
 @pytest.fixture
@@ -71,8 +80,8 @@ def test_a_head_that_stops_is_answered_with_408(start):
 def test_the_time_for_a_head_runs_from_its_first_byte(start):
     server = start("--head-timeout", "500ms")
     with Client(server.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nx: ")
         began = time.monotonic()
+        client.send(b"GET / HTTP/1.1\r\nx: ")
         client.socket.settimeout(0.02)
         while True:
             assert time.monotonic() - began < PATIENCE_SECONDS, "the server never lost its patience"
@@ -100,7 +109,7 @@ def test_many_slow_heads_do_not_hold_up_others(start):
 
 
 def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(start):
-    server = start("--keep-alive-timeout", "300ms")
+    server = start("--keep-alive-timeout", "2s")
     with Client(server.port) as fresh, Client(server.port) as used:
         assert used.get().status == 200
         assert fresh.rest() == b""
@@ -108,13 +117,17 @@ def test_an_idle_connection_is_closed_after_the_keep_alive_timeout(start):
 
 
 def test_a_connection_in_use_is_not_idle(start):
-    server = start("--keep-alive-timeout", "400ms")
-    with Client(server.port) as client:
-        for _ in range(4):
-            silent(client, 0.2)
+    server = start("--keep-alive-timeout", TIMEOUT)
+    with Client(server.port) as client, Client(server.port) as late:
+        assert late.get().status == 200
+        late.begin("GET", "/late")
+        for _ in range(PAUSES):
+            silent(client, PAUSE)
             assert client.get().status == 200
-        assert client.get("/late").body == b"hello", "a slow application is no idle client"
+        assert client.get("/go").status == 200
+        assert late.response().body == b"hello", "a slow application is no idle client"
         assert client.rest() == b""
+        assert late.rest() == b""
 
 
 @pytest.mark.parametrize("sent", [b"5\r\n123", b"%x\r\n" % 200_000 + b"x" * 100_000])
@@ -147,13 +160,13 @@ def test_many_bodies_that_stop_hold_no_thread(start):
 
 
 def test_a_body_that_trickles_is_waited_for(start):
-    server = start("--body-timeout", "600ms")
+    server = start("--body-timeout", TIMEOUT)
     with Client(server.port) as client:
-        client.begin("POST", "/", "Content-Length: 4")
-        for _ in range(4):
-            silent(client, 0.3)
+        client.begin("POST", "/", f"Content-Length: {PAUSES}")
+        for _ in range(PAUSES):
+            silent(client, PAUSE)
             client.send(b"x")
-        assert client.response().body == b"helloxxxx"
+        assert client.response().body == b"hello" + b"x" * PAUSES
 
 
 def test_a_client_that_takes_nothing_is_reset_after_the_write_timeout(start):
@@ -184,14 +197,14 @@ def test_a_response_without_end_is_ended_with_its_client(start):
 @pytest.mark.parametrize("spool", ["0", "5MiB", "1GiB"])
 def test_a_client_that_reads_slowly_is_not(start, spool):
     """The kernel holds megabytes for it: the server must look at what it takes, not at what it can write itself."""
-    server = start("--write-timeout", "600ms", "--response-spool", spool)
+    server = start("--write-timeout", "2s", "--response-spool", spool)
     with Client(server.port, receive_buffer=16 * 1024) as client:
         client.begin("GET", "/long")
         client.head()
         began = time.monotonic()
-        while time.monotonic() - began < 2:
+        while time.monotonic() - began < 3:
             client.read(16 * 1024)
-            time.sleep(0.05)
+            time.sleep(0.2)
         if spool != "1GiB":
             assert "generated" not in server.log, "the thread waits for the client"
         while client.read(16 * 1024).count(b"x") > 16_000 and "generated" not in server.log:
