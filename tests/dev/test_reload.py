@@ -1,10 +1,11 @@
 """Edit, break, repair, while requests go on."""
 
+import os
 import signal
 import threading
 
 from support import Client
-from support.dev import PAGE, get, page
+from support.dev import PAGE, change, get, page
 from support.server import ServerProcess
 from support.wait import wait_until
 
@@ -44,19 +45,18 @@ def test_edit_break_and_repair_while_requests_go_on(develop, interface):
     threads = [threading.Thread(target=load) for _ in range(3)]
     for thread in threads:
         thread.start()
-    path = server.folder / "app.py"
     try:
         wait_until(lambda: b"one" in seen, "the first version")
-        path.write_text(source.replace("VERSION", "two"))
+        change(server, source.replace("VERSION", "two"))
         server.wait_for("app.py changed: reloading")
         wait_until(lambda: b"two" in seen, "the second version")
-        path.write_text("def (")
+        change(server, "def (")
         server.wait_for("SyntaxError")
         server.wait_for("the old code keeps serving")
         del seen[:]
         wait_until(lambda: len(seen) > 5, "answers of the old code")
         assert set(seen) == {b"two"}
-        path.write_text(source.replace("VERSION", "three"))
+        change(server, source.replace("VERSION", "three"))
         wait_until(lambda: b"three" in seen, "the third version")
     finally:
         ended.set()
@@ -66,9 +66,28 @@ def test_edit_break_and_repair_while_requests_go_on(develop, interface):
     assert server.stop() == 0
 
 
+def test_a_second_save_within_the_same_second(tmp_path, interface):
+    """Bytecode is of a file with the same second and size: the new code has both of the old one."""
+    source, second = SOURCES[interface], (1_700_000_000, 1_700_000_000)
+    file, new = tmp_path / "app.py", tmp_path / "app.py.new"
+    file.write_text(source.replace("VERSION", "one"))
+    os.utime(file, second)
+    # Empty is as if they were not set.
+    env = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": ""}
+    with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path, env=env) as server:
+        assert version(server) == b"one"
+        assert list(tmp_path.rglob("app.*.pyc")), "there is bytecode"
+        new.write_text(source.replace("VERSION", "two"))
+        os.utime(new, second)
+        new.rename(file)
+        server.wait_for("ready in")
+        # The old worker may still have a connection in its queue.
+        wait_until(lambda: version(server) == b"two", "the new code")
+        assert server.stop() == 0
+
+
 def test_what_fails_at_first_is_shown_until_it_is_repaired(tmp_path):
-    path = tmp_path / "app.py"
-    path.write_text("import nothing_of_this_name\n")
+    (tmp_path / "app.py").write_text("import nothing_of_this_name\n")
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         server.wait_for("waiting for a change")
         response = page(server, "/any/path")
@@ -79,9 +98,9 @@ def test_what_fails_at_first_is_shown_until_it_is_repaired(tmp_path):
         assert b"nothing_of_this_name" in get(server).body
         assert b"nothing_of_this_name" not in page(server, host="evil.example").body
         # Another mistake: the page is of that one.
-        path.write_text("def (")
+        change(server, "def (")
         wait_until(lambda: b"SyntaxError" in page(server).body, "the other error")
-        path.write_text(ASGI)
+        change(server, ASGI)
         wait_until(lambda: page(server).body == b"VERSION", "the repaired application")
         assert server.stop() == 0
 
@@ -91,7 +110,7 @@ def test_a_wsgi_application_may_follow_the_page(tmp_path):
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         server.wait_for("waiting for a change")
         assert b"ZeroDivisionError" in page(server).body
-        (tmp_path / "app.py").write_text(WSGI)
+        change(server, WSGI)
         wait_until(lambda: page(server).body == b"VERSION", "the repaired application")
 
 
@@ -109,14 +128,13 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"fine"})
 """
     failing = 'return await send({"type": "lifespan.startup.failed", "message": "no database"})'
-    path = tmp_path / "app.py"
-    path.write_text(source.replace("FAIL", failing))
+    (tmp_path / "app.py").write_text(source.replace("FAIL", failing))
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         server.wait_for("no database")
         assert b"no database" in page(server).body
-        path.write_text(source.replace("FAIL", "pass"))
+        change(server, source.replace("FAIL", "pass"))
         wait_until(lambda: get(server).body == b"fine", "the repaired application")
-        path.write_text(source.replace("FAIL", failing))
+        change(server, source.replace("FAIL", failing))
         server.wait_for("the old code keeps serving")
         assert get(server).body == b"fine"
         assert server.stop() == 0
@@ -129,7 +147,7 @@ def test_pages_do_not_stay_with_old_code_on_an_old_connection(develop, interface
         request = f"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n{PAGE}\r\n\r\n".encode()
         client.send(request)
         assert client.response().body == b"one"
-        (server.folder / "app.py").write_text(source.replace("VERSION", "two"))
+        change(server, source.replace("VERSION", "two"))
         server.wait_for("ready in")
         # The old worker is told at this moment; once it knows, it sends pages elsewhere, or has closed the connection.
         response = None
@@ -146,7 +164,7 @@ def test_pages_do_not_stay_with_old_code_on_an_old_connection(develop, interface
 def test_an_import_error_tells_of_the_users_own_code_only(develop):
     server = develop(ASGI)
     (server.folder / "helper.py").write_text("import json\njson.loads('{')\n")
-    (server.folder / "app.py").write_text("import helper\n" + ASGI)
+    change(server, "import helper\n" + ASGI)
     server.wait_for("the old code keeps serving")
     log = server.log
     assert "helper.py" in log
@@ -183,7 +201,7 @@ def test_patterns(develop):
 def test_several_workers_and_preload(develop):
     server = develop(ASGI.replace("VERSION", "one"), "--workers", "2", "--preload")
     assert version(server) == b"one"
-    (server.folder / "app.py").write_text(ASGI.replace("VERSION", "two"))
+    change(server, ASGI.replace("VERSION", "two"))
     server.wait_for("ready in")
     # Old workers may still have a connection in their queues.
     wait_until(lambda: {version(server) for _ in range(10)} == {b"two"}, "the new code everywhere")
@@ -195,7 +213,7 @@ def test_nothing_is_left_behind(develop, tmp_path_factory):
     server = develop(ASGI, env={"TMPDIR": str(folder)})
     assert list(folder.iterdir())
     get(server)
-    (server.folder / "app.py").write_text(ASGI + "\n")
+    change(server, ASGI + "\n")
     server.wait_for("ready in")
     assert server.stop() == 0
     assert not list(folder.iterdir())

@@ -51,11 +51,9 @@ class Channel:
         """End all connections: the worker finishes."""
         with self._lock:
             self._stopped = True
-            listeners = list(self._listeners)
             if self._bell is not None:
                 self._bell.close()
-        for tell in listeners:
-            tell()
+        self._tell_all()
 
     # ---- ASGI ----
 
@@ -104,8 +102,11 @@ class Channel:
         news = threading.Event()
         self._listen(news.set)
         try:
-            while not self._stopped:
+            while True:
+                # Before anything is looked at: what is told from now on is not lost.
                 news.clear()
+                if self._stopped:
+                    break
                 yield self.state()
                 while not news.wait(_HEARTBEAT_SECONDS):
                     yield b":\n\n"
@@ -131,15 +132,20 @@ class Channel:
         with bell, selectors.DefaultSelector() as selector:
             selector.register(watcher.fileno(), selectors.EVENT_READ, watcher)
             selector.register(bell, selectors.EVENT_READ)
+            # What has changed between the first look of whoever listens and this moment was told by nobody.
+            self._tell_all()
             while True:
                 for key, _ in selector.select():
                     if key.data is None:
                         return  # the other end is closed
                     watcher.read()
-                    with self._lock:
-                        listeners = list(self._listeners)
-                    for tell in listeners:
-                        tell()
+                    self._tell_all()
+
+    def _tell_all(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for tell in listeners:
+            tell()
 
 
 async def _until_gone(receive: Any) -> None:

@@ -1,5 +1,7 @@
 """The supervisor's part of `yett dev`: files that change, and what is said of them in the terminal."""
 
+import contextlib
+import importlib.util
 import os
 import sys
 import time
@@ -42,6 +44,8 @@ class Watching:
         changed = self._watcher.read()
         if not changed:
             return False
+        for path in changed:
+            _forget_bytecode(path)
         self._session.reloading()
         self._began = time.monotonic()
         names = [os.path.relpath(path, self._folder) for path in changed[:_SHOWN]]
@@ -84,6 +88,15 @@ def _folder_of(target: str) -> str:
         # A file further down belongs to the project in which the server was started.
         return current if os.path.commonpath([folder, current]) == current else folder
     return os.getcwd()
+
+
+def _forget_bytecode(path: os.PathLike[str]) -> None:
+    """Python tells files apart by size and second, and would take it for that of the second of two quick saves."""
+    source = os.fspath(path)
+    if source.endswith(".py"):
+        # Not there, not ours to remove, or nothing that Python would cache.
+        with contextlib.suppress(OSError, NotImplementedError):
+            os.unlink(importlib.util.cache_from_source(source))
 
 
 def _say(text: str) -> None:
