@@ -8,6 +8,7 @@ import pytest
 
 from support import Client, ServerProcess
 from support.command import run_yett
+from support.wait import wait_until
 
 WRONG_USAGE, STARTUP_FAILED = 2, 3
 # Those with which a server without a supervisor does, the first four on the way up.
@@ -158,7 +159,7 @@ def test_signals_that_change_the_number_of_workers(folder):
         server.signal(signal.SIGTTOU)
         server.wait_for("SIGTTOU: it stays at 1 worker")
         server.signal(signal.SIGTTIN)
-        server.wait_for("SIGTTIN: 2 workers from now on")
+        wait_until(lambda: server.log.count("SIGTTIN: 2 workers from now on") == 2, "two workers again")
         # The file says one, as before.
         server.signal(signal.SIGHUP)
         server.wait_for("reload is through")

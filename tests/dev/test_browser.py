@@ -3,7 +3,7 @@
 import pytest
 
 from support.browser import needs_browser, running_browser
-from support.dev import INTERFACES
+from support.dev import INTERFACES, change
 
 pytestmark = needs_browser
 SITE = """
@@ -31,16 +31,15 @@ HEADING = "document.querySelector('h1')?.textContent"
 @pytest.mark.parametrize("path", ["/", "/policy"])
 def test_a_page_follows_the_code(browser, site, path):
     server = site(SITE)
-    file = server.folder / "app.py"
-    source = file.read_text()
+    source = (server.folder / "app.py").read_text()
     browser.open(server.url + path)
     assert browser.evaluate(HEADING) == "one"
-    file.write_text(source.replace("<h1>one", "<h1>two"))
+    change(server, source.replace("<h1>one", "<h1>two"))
     browser.wait(f"{HEADING} === 'two'")
-    file.write_text("def (")
+    change(server, "def (")
     browser.wait("document.querySelector('yett-error') !== null")
     assert browser.evaluate(HEADING) == "two"
-    file.write_text(source.replace("<h1>one", "<h1>three"))
+    change(server, source.replace("<h1>one", "<h1>three"))
     browser.wait(f"{HEADING} === 'three'")
     assert browser.evaluate("document.querySelector('yett-error') === null")
 
@@ -49,8 +48,8 @@ def test_an_error_page_is_left_when_the_code_is_repaired(browser, site):
     server = site(SITE)
     browser.open(server.url + "/boom")
     assert browser.evaluate(HEADING) == "ValueError"
-    file = server.folder / "app.py"
-    file.write_text(file.read_text().replace("raise ValueError(markup)", "pass"))
+    source = (server.folder / "app.py").read_text()
+    change(server, source.replace("raise ValueError(markup)", "pass"))
     browser.wait(f"{HEADING} === 'one'")
 
 
@@ -77,12 +76,11 @@ def test_nothing_on_the_error_page_runs_and_all_of_it_fits(browser, site):
 def test_the_page_of_code_that_never_loaded(browser, tmp_path):
     from support.server import ServerProcess
 
-    file = tmp_path / "app.py"
-    file.write_text("import nothing_of_this_name\n")
+    (tmp_path / "app.py").write_text("import nothing_of_this_name\n")
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         browser.open(server.url)
         assert "nothing_of_this_name" in browser.evaluate("document.body.innerText")
-        file.write_text("1 / 0\n")
+        change(server, "1 / 0\n")
         browser.wait(f"{HEADING} === 'ZeroDivisionError'")
-        file.write_text(SITE + INTERFACES["asgi"])
+        change(server, SITE + INTERFACES["asgi"])
         browser.wait(f"{HEADING} === 'one'")

@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from support import ServerProcess
 from support.peers import start_wsgi
+from support.server import PATIENCE_SECONDS
+
+# For requests that name no timeout: on a machine with much to do, five seconds are no hang.
+for phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, phase, PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -62,8 +62,17 @@ class Browser:
         self._session: str | None = None
         #: What pages wrote to the console, and their uncaught exceptions.
         self.console: list[str] = []
-        targets = self.command("Target.getTargets")["targetInfos"]
-        page = next(target for target in targets if target["type"] == "page")
+        # The documents that have come into the page.
+        self._documents: set[str] = set()
+        pages: list[dict[str, Any]] = []
+
+        def has_page() -> bool:
+            targets = self.command("Target.getTargets")["targetInfos"]
+            pages.extend(target for target in targets if target["type"] == "page")
+            return bool(pages)
+
+        wait_until(has_page, "the browser has a page")
+        page = pages[0]
         attached = self.command("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
@@ -94,11 +103,19 @@ class Browser:
     def _note(self, event: dict[str, Any]) -> None:
         if event.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
             self.console.append(json.dumps(event["params"]))
+        elif event.get("method") == "Page.frameNavigated":
+            self._documents.add(event["params"]["frame"]["loaderId"])
 
     def open(self, url: str) -> None:
         """Go to a page, and wait until it is there whole."""
-        self.command("Page.navigate", url=url)
-        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
+        document = self.command("Page.navigate", url=url)["loaderId"]
+
+        def is_there() -> bool:
+            # In this order: until it has come, what is asked is the page before.
+            has_come = document in self._documents
+            return self._holds("document.readyState === 'complete'") and has_come
+
+        wait_until(is_there, f"{url} is there")
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression of JavaScript; None while a page comes and goes."""
@@ -109,14 +126,13 @@ class Browser:
 
     def wait(self, expression: str) -> None:
         """Wait until an expression is true, also on the page that comes after this one."""
+        wait_until(lambda: self._holds(expression), expression)
 
-        def holds() -> bool:
-            try:
-                return bool(self.evaluate(expression))
-            except AssertionError:
-                return False  # between two pages
-
-        wait_until(holds, expression)
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.evaluate(expression))
+        except AssertionError:
+            return False  # between two pages
 
     def screenshot(
         self, path: Path, width: int, height: int, *, dark: bool = False, whole: bool = False
