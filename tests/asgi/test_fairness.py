@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 import time
 from contextlib import ExitStack
 
@@ -78,9 +79,11 @@ served = 0
 async def app(scope, receive, send):
     global served
     body = str(served).encode()
-    if scope["path"] == "/slow":
+    if scope["path"] in ("/slow", "/large"):
         served += 1
         time.sleep(0.005)  # longer than the server's own part of an iteration of the loop
+        if scope["path"] == "/large":
+            body = bytes(100_000)
     elif scope["path"] == "/begin":
         os.write(1, b"begun\\n")
         while not os.path.exists("go"):
@@ -111,6 +114,20 @@ def test_who_sends_many_requests_at_once_leaves_turns_to_others(serve):
             assert greedy.response().status == 200
 
 
+def test_turns_of_one_connection_do_not_multiply(serve):
+    server = serve(PIPELINED, "--lifespan", "off")
+    with Client(server.port) as greedy, Client(server.port) as other:
+        greedy.send(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * MANY)
+        reading = threading.Thread(target=lambda: [greedy.response() for _ in range(MANY)])
+        reading.start()
+        served, waits = 0, []
+        while served < MANY:
+            before, served = served, int(other.get("/").body)
+            waits.append(served - before)
+        reading.join()
+    assert max(waits) < MANY / 4, waits
+
+
 BLOCKED = """
 import os, time
 
@@ -134,9 +151,14 @@ def test_what_has_come_while_the_loop_was_blocked_has_come_in_time(serve):
     with ExitStack() as stack:
         clients = [stack.enter_context(Client(server.port)) for _ in range(WAITING)]
         for client in clients:
-            client.send(request + request[:10])
+            client.send(request)
             assert client.response().status == 200
         with Client(server.port) as blocking:
+            for client in clients:
+                client.send(request[:10])
+            # Meanwhile the server has read what there is.
+            for _ in range(3):
+                assert blocking.get("/").status == 200
             blocking.begin("GET", "/block")
             server.wait_for("^blocked$")
             for client in clients:

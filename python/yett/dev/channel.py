@@ -128,7 +128,13 @@ class Channel:
                 threading.Thread(target=self._watch, args=(ours,), name="yett-dev-news", daemon=True).start()
 
     def _watch(self, bell: socket.socket) -> None:
-        watcher = self._session.watch()
+        try:
+            watcher = self._session.watch()
+        except (OSError, ValueError):
+            # Too many are watched already. Whoever comes next tries again.
+            with bell, self._lock:
+                self._bell = None
+            return
         with bell, selectors.DefaultSelector() as selector:
             selector.register(watcher.fileno(), selectors.EVENT_READ, watcher)
             selector.register(bell, selectors.EVENT_READ)

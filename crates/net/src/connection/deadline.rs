@@ -127,12 +127,12 @@ impl Connection {
     }
 
     /// A timer entry that was set for `at` has come up, and the client's time is over. If so, the driver takes one more turn
-    /// before [`Connection::on_timer`]: an event loop that was held up learns of what has arrived meanwhile and of the time
-    /// at once, and what is there came in time.
+    /// before [`Connection::on_timer`]: an event loop that was held up learns of what has arrived or was taken meanwhile
+    /// and of the time at once, and what is there came in time.
     pub fn looks_late(&mut self, at: Millis, now: Millis) -> bool {
-        let input = matches!(self.waiting, Waiting::Idle | Waiting::Head | Waiting::Body);
-        let late = at == self.armed && self.deadline <= now && (input || self.head_deadline <= now);
+        let late = at == self.armed && self.deadline <= now && self.waiting != Waiting::Linger;
         self.readable |= late;
+        self.writable |= late;
         late
     }
 

@@ -185,6 +185,8 @@ impl Connection {
             self.request_bytes += progress.consumed as u64;
             match progress.event {
                 Event::Request => {
+                    // The next one has a time of its own, although it may be here already.
+                    self.head_began = None;
                     inbox.head = begin;
                     self.begin_tally(progress.consumed);
                     inbox.request_budget -= 1;

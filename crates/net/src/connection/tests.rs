@@ -267,6 +267,26 @@ fn what_has_arrived_in_time_counts_although_nobody_told_of_it() {
 }
 
 #[test]
+fn each_of_many_heads_that_come_at_once_has_its_own_time() {
+    let mut harness = Harness::new();
+    let requests = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(40);
+    harness.client.write_all(&requests).unwrap();
+    harness.connection.on_ready(READABLE);
+    for now in [0, 6_000] {
+        harness.now = now;
+        let steps = harness.turn(|connection, _| respond(connection, b""));
+        assert_eq!(steps.last(), Some(&Step::Yield), "some are left for the next turn");
+    }
+    // More than a head has since the first was left, and less since the last.
+    harness.now = 12_000;
+    while let Some((at, _)) = harness.deadlines.pop_due(harness.now) {
+        assert_eq!(harness.connection.on_timer(at, harness.now, &STAMP), Step::Wait);
+        harness.settle();
+    }
+    assert_eq!(harness.turn(|connection, _| respond(connection, b"")).last(), Some(&Step::Wait));
+}
+
+#[test]
 fn an_idle_connection_is_closed_without_a_word_and_each_request_gives_it_new_time() {
     let mut harness = Harness::new();
     for _ in 0..3 {

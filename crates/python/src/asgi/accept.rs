@@ -75,6 +75,7 @@ impl Driver {
                         addresses: None,
                         listener: index,
                         busy: false,
+                        queued: false,
                         undelivered: None,
                     })
                 }

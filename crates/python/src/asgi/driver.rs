@@ -48,6 +48,8 @@ pub struct Slot {
     pub listener: usize,
     /// Its turn is under way further up the stack (an application that runs the loop from within itself).
     pub busy: bool,
+    /// It has a turn to come: one, whatever else happens to it until then.
+    pub queued: bool,
     /// Of a request that is answered, while the client has yet to take much of the response.
     pub undelivered: Option<Box<Record>>,
 }
@@ -189,8 +191,9 @@ impl Driver {
                 FIRST_LISTENER.. => self.accept(token),
                 _ => {
                     let token = Token::from_u64(token);
-                    self.note(token, readiness);
-                    turns.push(token);
+                    if self.note(token, readiness) {
+                        turns.push(token);
+                    }
                 }
             }
         }
@@ -226,9 +229,19 @@ impl Driver {
         clock::now_micros() >= self.tick_ends.get()
     }
 
-    fn note(&self, token: Token, readiness: Readiness) {
-        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+    /// Whether it is to have a turn, and has none to come yet.
+    fn note(&self, token: Token, readiness: Readiness) -> bool {
+        self.slots.borrow_mut().get_mut(token).is_some_and(|slot| {
             slot.connection.on_ready(readiness);
+            !std::mem::replace(&mut slot.queued, true)
+        })
+    }
+
+    /// A turn of `token`, in the next tick.
+    fn queue(&self, token: Token) {
+        let is_new = |slot: &mut Slot| !std::mem::replace(&mut slot.queued, true);
+        if self.slots.borrow_mut().get_mut(token).is_some_and(is_new) {
+            self.unfinished.borrow_mut().push(token);
         }
     }
 
@@ -244,9 +257,9 @@ impl Driver {
         Ok(())
     }
 
-    /// A turn of `token`, in the next tick.
+    /// A turn of `token`, in the next tick, which is asked for.
     pub fn turn_later(&self, py: Python<'_>, token: Token) -> PyResult<()> {
-        self.unfinished.borrow_mut().push(token);
+        self.queue(token);
         if self.in_tick.get() { Ok(()) } else { self.schedule(py) }
     }
 
@@ -257,7 +270,11 @@ impl Driver {
         let mut inbox = self.inbox.take().unwrap_or_default();
         {
             let mut slots = self.slots.borrow_mut();
-            let Some(slot) = slots.get_mut(token).filter(|slot| !slot.busy) else {
+            let slot = slots.get_mut(token).and_then(|slot| {
+                slot.queued = false;
+                (!slot.busy).then_some(slot)
+            });
+            let Some(slot) = slot else {
                 self.inbox.set(Some(inbox));
                 return Ok(());
             };
@@ -281,12 +298,12 @@ impl Driver {
                 Step::Refused(error) => self.refused(py, token, error),
                 Step::Wait | Step::Close => break,
                 Step::Yield => {
-                    self.unfinished.borrow_mut().push(token);
+                    self.queue(token);
                     break;
                 }
             };
             if result.is_err() || (step == Step::Request && self.tick_is_over()) {
-                self.unfinished.borrow_mut().push(token);
+                self.queue(token);
                 break;
             }
         }
@@ -382,8 +399,14 @@ impl Driver {
                 }
                 _ => {}
             }
-            let late = |slot: &mut Slot| slot.connection.looks_late(at, now);
-            if self.slots.borrow_mut().get_mut(token).is_some_and(late) {
+            let (late, busy) = match self.slots.borrow_mut().get_mut(token) {
+                Some(slot) => (slot.connection.looks_late(at, now), slot.busy),
+                None => continue,
+            };
+            if busy {
+                // Its turn has not come to its end, at which it would say what is waited for now.
+                result = result.and(self.settle(py, token));
+            } else if late {
                 result = result.and(self.take_turn(py, token));
             }
             let step = match self.slots.borrow_mut().get_mut(token) {
@@ -394,6 +417,10 @@ impl Driver {
                 result = result.and(self.refused(py, token, error));
             }
             result = result.and(self.settle(py, token));
+            // Applications may have run. What else is due comes up again at once.
+            if late && (result.is_err() || self.tick_is_over()) {
+                break;
+            }
         }
         if let Some(at) = self.deadlines.borrow_mut().next_alarm(true) {
             self.reactor.set_alarm(Some(at))?;
