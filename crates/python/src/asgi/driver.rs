@@ -6,6 +6,7 @@
 //! runs, and a connection is looked up by its token each time.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use pyo3::intern;
@@ -69,8 +70,8 @@ pub struct Driver {
     pub deadlines: RefCell<Deadlines>,
     inbox: Cell<Option<Box<Inbox>>>,
     events: Cell<Option<Box<Events>>>,
-    /// Connections whose turn was not finished.
-    unfinished: RefCell<Vec<Token>>,
+    /// Connections that have a turn to come, each once, in their order.
+    queue: RefCell<VecDeque<Token>>,
     /// The connection whose turn it is: what is written to it goes out at the end of the turn.
     turn: Cell<Option<Token>>,
     in_tick: Cell<bool>,
@@ -130,7 +131,7 @@ impl Driver {
             deadlines: RefCell::default(),
             inbox: Cell::default(),
             events: Cell::default(),
-            unfinished: RefCell::default(),
+            queue: RefCell::default(),
             turn: Cell::new(None),
             in_tick: Cell::new(false),
             tick_ends: Cell::new(0),
@@ -172,7 +173,7 @@ impl Driver {
         let outer = self.in_tick.replace(true);
         let result = self.do_tick(py);
         self.in_tick.set(outer);
-        if self.unfinished.try_borrow().is_ok_and(|unfinished| !unfinished.is_empty()) {
+        if self.queue.try_borrow().is_ok_and(|queue| !queue.is_empty()) {
             self.schedule(py)?;
         }
         result
@@ -180,7 +181,6 @@ impl Driver {
 
     fn do_tick(self: &Rc<Self>, py: Python<'_>) -> PyResult<()> {
         self.tick_ends.set(clock::now_micros() + TICK_MICROS);
-        let mut turns = self.unfinished.take();
         let mut events = self.events.take().unwrap_or_default();
         let polled = self.reactor.poll(&mut events, Some(0));
         let mut alarm = false;
@@ -189,12 +189,7 @@ impl Driver {
             match token {
                 ALARM => alarm = true,
                 FIRST_LISTENER.. => self.accept(token),
-                _ => {
-                    let token = Token::from_u64(token);
-                    if self.note(token, readiness) {
-                        turns.push(token);
-                    }
-                }
+                _ => self.note(Token::from_u64(token), readiness),
             }
         }
         // An outer loop that is edge-triggered does not tell again.
@@ -203,22 +198,18 @@ impl Driver {
         if more {
             self.schedule(py)?;
         }
-        if let Err(error) = polled {
-            self.unfinished.borrow_mut().extend(turns);
-            return Err(error.into());
-        }
-        let mut turns = turns.into_iter();
+        polled?;
         let mut result = Ok(());
-        // The first is always served, so that there is progress however slow the applications are.
-        for token in turns.by_ref() {
+        // The first is always served, so that there is progress however slow the applications are. Who wants another turn
+        // has it in the next tick, behind those who are left now.
+        let turns = self.queue.borrow().len();
+        for _ in 0..turns {
+            let Some(token) = self.queue.borrow_mut().pop_front() else { break };
             result = self.take_turn(py, token);
             if result.is_err() || self.tick_is_over() {
                 break;
             }
         }
-        // Before those who want another turn already: each has one in its time, whatever others send.
-        let again = self.unfinished.replace(turns.collect());
-        self.unfinished.borrow_mut().extend(again);
         if alarm {
             self.on_alarm(py)?;
         }
@@ -229,19 +220,24 @@ impl Driver {
         clock::now_micros() >= self.tick_ends.get()
     }
 
-    /// Whether it is to have a turn, and has none to come yet.
-    fn note(&self, token: Token, readiness: Readiness) -> bool {
-        self.slots.borrow_mut().get_mut(token).is_some_and(|slot| {
+    /// What the reactor says of `token`, which has a turn for it.
+    fn note(&self, token: Token, readiness: Readiness) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
             slot.connection.on_ready(readiness);
-            !std::mem::replace(&mut slot.queued, true)
-        })
+            self.enqueue(token, slot);
+        }
     }
 
-    /// A turn of `token`, in the next tick.
-    fn queue(&self, token: Token) {
-        let is_new = |slot: &mut Slot| !std::mem::replace(&mut slot.queued, true);
-        if self.slots.borrow_mut().get_mut(token).is_some_and(is_new) {
-            self.unfinished.borrow_mut().push(token);
+    fn enqueue(&self, token: Token, slot: &mut Slot) {
+        if !std::mem::replace(&mut slot.queued, true) {
+            self.queue.borrow_mut().push_back(token);
+        }
+    }
+
+    /// Another turn of `token`, in the next tick if one is under way.
+    fn take_another(&self, token: Token) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(token) {
+            self.enqueue(token, slot);
         }
     }
 
@@ -259,7 +255,7 @@ impl Driver {
 
     /// A turn of `token`, in the next tick, which is asked for.
     pub fn turn_later(&self, py: Python<'_>, token: Token) -> PyResult<()> {
-        self.queue(token);
+        self.take_another(token);
         if self.in_tick.get() { Ok(()) } else { self.schedule(py) }
     }
 
@@ -298,12 +294,12 @@ impl Driver {
                 Step::Refused(error) => self.refused(py, token, error),
                 Step::Wait | Step::Close => break,
                 Step::Yield => {
-                    self.queue(token);
+                    self.take_another(token);
                     break;
                 }
             };
             if result.is_err() || (step == Step::Request && self.tick_is_over()) {
-                self.queue(token);
+                self.take_another(token);
                 break;
             }
         }
