@@ -1,6 +1,7 @@
 """Fixtures of the black-box tests."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,11 @@ from support import ServerProcess, start_server
 os.environ.pop("PYTHONUNBUFFERED", None)
 # Files of bytecode are told apart by second and size: not enough for tests that change code.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+# Whoever starts the tests in the background may have these ignored, and so would the servers.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
 
 @pytest.fixture

@@ -10,7 +10,14 @@ from support import Client
 from support.wait import wait_until
 
 APP = """
-    import ctypes, os, time
+    import ctypes, os, sys, threading, time
+
+    def others_are_idle():
+        # They have come to where they wait, beyond what they import.
+        frames = sys._current_frames()
+        others = [t.ident for t in threading.enumerate() if t.name in ("yett-1", "yett-2", "yett-3")]
+        others.remove(threading.get_ident())
+        return [frames[ident].f_code.co_filename for ident in others] == [threading.__file__] * 2
 
     def say(*words):
         os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -46,6 +53,9 @@ APP = """
             open("gate").close()
         elif path == "/lock":
             ctypes.PyDLL(None).open(b"gate", os.O_RDONLY)
+        elif path == "/idle":
+            start_response("200 OK" if others_are_idle() else "503 Service Unavailable", [])
+            return []
         elif path == "/own":
             import yett
             try:
@@ -151,11 +161,13 @@ def test_a_client_that_takes_little_at_a_time_does_not_hold_the_thread(serve):
 
 def test_a_lock_that_is_held_in_c_is_told_with_stacks(serve):
     server = serve("--gil-timeout", "1s", "--threads", "3")
+    with server.connect() as other:
+        wait_until(lambda: other.get("/idle").status == 200, "all threads have begun")
     client = server.begin("/lock")
     told = server.message("stuck: nobody has got the interpreter's lock (GIL) for ")
     assert "GET /lock, running for " in told
     assert "Thread yett-" in told and "in app" in told and "Thread MainThread" in told
-    assert "Without code of the application's: yett-" in told
+    assert "Without code of the application's: yett-" in told, told
     server.wait_for("nothing has helped: nobody gets the interpreter's lock")
     server.open_gate()
     assert client.response().status == 200
