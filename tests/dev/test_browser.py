@@ -3,7 +3,7 @@
 import pytest
 
 from support.browser import needs_browser, running_browser
-from support.dev import INTERFACES, change
+from support.dev import INTERFACES
 
 pytestmark = needs_browser
 SITE = """
@@ -34,12 +34,12 @@ def test_a_page_follows_the_code(browser, site, path):
     source = (server.folder / "app.py").read_text()
     browser.open(server.url + path)
     assert browser.evaluate(HEADING) == "one"
-    change(server, source.replace("<h1>one", "<h1>two"))
+    server.change(source.replace("<h1>one", "<h1>two"))
     browser.wait(f"{HEADING} === 'two'")
-    change(server, "def (")
+    server.change("def (")
     browser.wait("document.querySelector('yett-error') !== null")
     assert browser.evaluate(HEADING) == "two"
-    change(server, source.replace("<h1>one", "<h1>three"))
+    server.change(source.replace("<h1>one", "<h1>three"))
     browser.wait(f"{HEADING} === 'three'")
     assert browser.evaluate("document.querySelector('yett-error') === null")
 
@@ -49,7 +49,7 @@ def test_an_error_page_is_left_when_the_code_is_repaired(browser, site):
     browser.open(server.url + "/boom")
     assert browser.evaluate(HEADING) == "ValueError"
     source = (server.folder / "app.py").read_text()
-    change(server, source.replace("raise ValueError(markup)", "pass"))
+    server.change(source.replace("raise ValueError(markup)", "pass"))
     browser.wait(f"{HEADING} === 'one'")
 
 
@@ -80,7 +80,7 @@ def test_the_page_of_code_that_never_loaded(browser, tmp_path):
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         browser.open(server.url)
         assert "nothing_of_this_name" in browser.evaluate("document.body.innerText")
-        change(server, "1 / 0\n")
+        server.change("1 / 0\n")
         browser.wait(f"{HEADING} === 'ZeroDivisionError'")
-        change(server, SITE + INTERFACES["asgi"])
+        server.change(SITE + INTERFACES["asgi"])
         browser.wait(f"{HEADING} === 'one'")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support import Client
-from support.dev import PAGE, change, get, page
+from support.dev import PAGE, get, page
 
 TAG = b'<script src="/__yett__/reload.js"'
 SITE = """
@@ -166,7 +166,7 @@ def test_the_news(site):
     assert news.head.startswith("HTTP/1.1 200 ")
     state = news.state()
     assert state["error"] is None
-    change(server, "def (")
+    server.change("def (")
     while state["error"] is None:
         state = news.state()
     assert "SyntaxError" in state["error"]["title"]
@@ -181,7 +181,7 @@ def test_who_listens_holds_nothing_up(site):
     for news in listening[:4]:
         news.state()
     text = (server.folder / "app.py").read_text()
-    change(server, text.replace("hello", "hullo"))
+    server.change(text.replace("hello", "hullo"))
     server.wait_for("ready in")
     for news in listening[:4]:
         while news.state_or_end():

@@ -5,7 +5,7 @@ import signal
 import threading
 
 from support import Client
-from support.dev import PAGE, change, get, page
+from support.dev import PAGE, get, page
 from support.server import ServerProcess
 from support.wait import wait_until
 
@@ -47,16 +47,16 @@ def test_edit_break_and_repair_while_requests_go_on(develop, interface):
         thread.start()
     try:
         wait_until(lambda: b"one" in seen, "the first version")
-        change(server, source.replace("VERSION", "two"))
+        server.change(source.replace("VERSION", "two"))
         server.wait_for("app.py changed: reloading")
         wait_until(lambda: b"two" in seen, "the second version")
-        change(server, "def (")
+        server.change("def (")
         server.wait_for("SyntaxError")
         server.wait_for("the old code keeps serving")
         del seen[:]
         wait_until(lambda: len(seen) > 5, "answers of the old code")
         assert set(seen) == {b"two"}
-        change(server, source.replace("VERSION", "three"))
+        server.change(source.replace("VERSION", "three"))
         wait_until(lambda: b"three" in seen, "the third version")
     finally:
         ended.set()
@@ -98,9 +98,9 @@ def test_what_fails_at_first_is_shown_until_it_is_repaired(tmp_path):
         assert b"nothing_of_this_name" in get(server).body
         assert b"nothing_of_this_name" not in page(server, host="evil.example").body
         # Another mistake: the page is of that one.
-        change(server, "def (")
+        server.change("def (")
         wait_until(lambda: b"SyntaxError" in page(server).body, "the other error")
-        change(server, ASGI)
+        server.change(ASGI)
         wait_until(lambda: page(server).body == b"VERSION", "the repaired application")
         assert server.stop() == 0
 
@@ -110,7 +110,7 @@ def test_a_wsgi_application_may_follow_the_page(tmp_path):
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         server.wait_for("waiting for a change")
         assert b"ZeroDivisionError" in page(server).body
-        change(server, WSGI)
+        server.change(WSGI)
         wait_until(lambda: page(server).body == b"VERSION", "the repaired application")
 
 
@@ -132,9 +132,9 @@ async def app(scope, receive, send):
     with ServerProcess(["dev", "app:app", "--bind", "127.0.0.1:0"], cwd=tmp_path) as server:
         server.wait_for("no database")
         assert b"no database" in page(server).body
-        change(server, source.replace("FAIL", "pass"))
+        server.change(source.replace("FAIL", "pass"))
         wait_until(lambda: get(server).body == b"fine", "the repaired application")
-        change(server, source.replace("FAIL", failing))
+        server.change(source.replace("FAIL", failing))
         server.wait_for("the old code keeps serving")
         assert get(server).body == b"fine"
         assert server.stop() == 0
@@ -147,7 +147,7 @@ def test_pages_do_not_stay_with_old_code_on_an_old_connection(develop, interface
         request = f"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n{PAGE}\r\n\r\n".encode()
         client.send(request)
         assert client.response().body == b"one"
-        change(server, source.replace("VERSION", "two"))
+        server.change(source.replace("VERSION", "two"))
         server.wait_for("ready in")
         # The old worker is told at this moment; once it knows, it sends pages elsewhere, or has closed the connection.
         response = None
@@ -164,7 +164,7 @@ def test_pages_do_not_stay_with_old_code_on_an_old_connection(develop, interface
 def test_an_import_error_tells_of_the_users_own_code_only(develop):
     server = develop(ASGI)
     (server.folder / "helper.py").write_text("import json\njson.loads('{')\n")
-    change(server, "import helper\n" + ASGI)
+    server.change("import helper\n" + ASGI)
     server.wait_for("the old code keeps serving")
     log = server.log
     assert "helper.py" in log
@@ -201,7 +201,7 @@ def test_patterns(develop):
 def test_several_workers_and_preload(develop):
     server = develop(ASGI.replace("VERSION", "one"), "--workers", "2", "--preload")
     assert version(server) == b"one"
-    change(server, ASGI.replace("VERSION", "two"))
+    server.change(ASGI.replace("VERSION", "two"))
     server.wait_for("ready in")
     # Old workers may still have a connection in their queues.
     wait_until(lambda: {version(server) for _ in range(10)} == {b"two"}, "the new code everywhere")
@@ -213,7 +213,7 @@ def test_nothing_is_left_behind(develop, tmp_path_factory):
     server = develop(ASGI, env={"TMPDIR": str(folder)})
     assert list(folder.iterdir())
     get(server)
-    change(server, ASGI + "\n")
+    server.change(ASGI + "\n")
     server.wait_for("ready in")
     assert server.stop() == 0
     assert not list(folder.iterdir())

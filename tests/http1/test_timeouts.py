@@ -62,14 +62,6 @@ APP = """
 TIMEOUT, PAUSE, PAUSES = "2s", 0.6, 4
 
 
-def silent(client: Client, seconds: float) -> None:
-    """The server says nothing for so long."""
-    client.socket.settimeout(seconds)
-    with pytest.raises(TimeoutError):
-        client._more()
-    client.socket.settimeout(PATIENCE_SECONDS)
-
-
 def drip(client: Client, start: bytes, byte: bytes) -> float:
     """Send `start`, and `byte` again and again until the server says something; how long that took."""
     began = time.monotonic()
@@ -108,7 +100,7 @@ def test_the_time_for_a_second_head_runs_from_its_own_first_byte(serve):
     with Client(server.port) as client:
         for _ in range(PAUSES):
             client.send(b"GET / HTTP/1.1\r\n")
-            silent(client, PAUSE)
+            client.stays_silent(PAUSE)
             client.send(b"Host: test\r\n\r\n")
             assert client.response().status == 200
 
@@ -139,7 +131,7 @@ def test_a_connection_in_use_is_not_idle(serve):
         assert late.get().status == 200
         late.begin("GET", "/late")
         for _ in range(PAUSES):
-            silent(client, PAUSE)
+            client.stays_silent(PAUSE)
             assert client.get().status == 200
         assert client.get("/go").status == 200
         assert late.response().body == b"late", "a slow application is no idle client"
@@ -175,7 +167,7 @@ def test_a_body_that_trickles_is_waited_for(serve):
     with Client(server.port) as client:
         client.begin("POST", "/body", f"Content-Length: {PAUSES}")
         for _ in range(PAUSES):
-            silent(client, PAUSE)
+            client.stays_silent(PAUSE)
             client.send(b"x")
         assert client.response().body == b"%d" % PAUSES
 
@@ -184,7 +176,7 @@ def test_the_body_timeout_does_not_run_while_the_application_does_not_ask(serve)
     server = serve(APP, "--lifespan", "off", "--body-timeout", "1s")
     with Client(server.port) as client, Client(server.port) as other:
         client.begin("POST", "/late", "Content-Length: 4")
-        silent(client, 1.5)
+        client.stays_silent(1.5)
         # When the application asks at last, the client has sent.
         client.send(b"body")
         assert other.get("/go").status == 200

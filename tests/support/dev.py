@@ -30,13 +30,6 @@ def app(environ, start_response):
 INTERFACES = {"asgi": ASGI, "wsgi": WSGI}
 
 
-def change(server: ServerProcess, source: str) -> None:
-    """Other code in app.py, as editors save it: nobody reads half of it, and it is one change."""
-    new = server.folder / "app.py.new"
-    new.write_text(source)
-    new.rename(server.folder / "app.py")
-
-
 def get(
     server: ServerProcess, path: str = "/", *fields: str, host: str = "localhost", method: str = "GET"
 ) -> Response:

@@ -93,6 +93,16 @@ class Client:
             if not final:
                 return response
 
+    def stays_silent(self, seconds: float) -> None:
+        """The server says nothing for so long."""
+        self.socket.settimeout(seconds)
+        try:
+            self._more()
+        except TimeoutError:
+            self.socket.settimeout(PATIENCE_SECONDS)
+        else:
+            raise AssertionError(f"the server has said {self._buffer[:200]!r}")
+
     def rest(self) -> bytes:
         """Everything until the server closes. ConnectionResetError if it resets."""
         data, self._buffer = self._buffer, b""

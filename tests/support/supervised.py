@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import textwrap
 from pathlib import Path
 
 from . import processes
@@ -117,12 +116,6 @@ class Supervised(ServerProcess):
         super().__init__(
             ["app:app", *bind, *level, *options], cwd=folder, env=env, start_new_session=True, **more
         )
-
-    def change(self, source: str) -> None:
-        """Other code, which workers import from now on."""
-        new = self.folder / "app.py.new"
-        new.write_text(textwrap.dedent(source))
-        new.rename(self.folder / "app.py")
 
     def release(self) -> None:
         """The requests to /wait and /stream go on."""

@@ -59,14 +59,6 @@ def start(serve):
     return lambda *options: serve(APP, "--threads", "2", *options)
 
 
-def silent(client: Client, seconds: float) -> None:
-    """The server says nothing for so long."""
-    client.socket.settimeout(seconds)
-    with pytest.raises(TimeoutError):
-        client._more()
-    client.socket.settimeout(PATIENCE_SECONDS)
-
-
 def test_a_head_that_stops_is_answered_with_408(start):
     server = start("--head-timeout", "300ms")
     with Client(server.port) as client:
@@ -122,7 +114,7 @@ def test_a_connection_in_use_is_not_idle(start):
         assert late.get().status == 200
         late.begin("GET", "/late")
         for _ in range(PAUSES):
-            silent(client, PAUSE)
+            client.stays_silent(PAUSE)
             assert client.get().status == 200
         assert client.get("/go").status == 200
         assert late.response().body == b"hello", "a slow application is no idle client"
@@ -164,7 +156,7 @@ def test_a_body_that_trickles_is_waited_for(start):
     with Client(server.port) as client:
         client.begin("POST", "/", f"Content-Length: {PAUSES}")
         for _ in range(PAUSES):
-            silent(client, PAUSE)
+            client.stays_silent(PAUSE)
             client.send(b"x")
         assert client.response().body == b"hello" + b"x" * PAUSES
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::acceptor::{Sharing, Told, Watching};
-use crate::reactor::ALARM;
 
 /// The others, as a test wants them.
 #[derive(Debug)]
@@ -86,15 +85,8 @@ fn shared(others: &Arc<Others>) -> Bench {
     bench.acceptor.share(Arc::<Others>::clone(others));
     assert_eq!(texts(&bench.start()), [""; 0]);
     // That the call can be written to is no call, but is told once.
-    told(&bench);
+    bench.reported();
     bench
-}
-
-/// What the reactor reports now, except for the alarm, which goes off when it likes.
-fn told(bench: &Bench) -> Vec<u64> {
-    let mut told = bench.reported();
-    told.retain(|token| *token != ALARM - FIRST_LISTENER);
-    told
 }
 
 /// Until the patience of whoever leaves a connection to others is over.
@@ -130,7 +122,7 @@ fn a_burst_is_not_taken_all_at_once() {
     let _clients = bench.clients(0, SHARED_ACCEPTS_PER_CALL + 2);
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
-    assert_eq!((told(&bench), others.watching()), (vec![0], Watching::Yes));
+    assert_eq!((bench.reported(), others.watching()), (vec![0], Watching::Yes));
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 2);
 }
@@ -143,12 +135,12 @@ fn others_who_are_late_are_left_time_to_come() {
     let _clients = bench.clients(0, SHARED_ACCEPTS_PER_CALL + 2);
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL);
-    assert_eq!((told(&bench), others.watching()), (vec![], Watching::Later));
+    assert_eq!((bench.reported(), others.watching()), (vec![], Watching::Later));
     // They have not come; nothing was left to one of them, and none is blamed for more.
     be_patient(&mut bench);
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 1);
     assert_eq!((others.watching(), others.absent.load(Ordering::Relaxed)), (Watching::Yes, 0));
-    assert_eq!(told(&bench), [0]);
+    assert_eq!(bench.reported(), [0]);
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), SHARED_ACCEPTS_PER_CALL + 2);
     assert_eq!(others.watching(), Watching::Yes, "nobody waits, so nobody is to come");
@@ -183,11 +175,11 @@ fn what_is_left_to_another_is_not_told_again_and_taken_by_nobody_but_him() {
     let others = Others::new(true);
     let mut bench = shared(&others);
     let _clients = bench.clients(0, 2);
-    assert_eq!(told(&bench), [0]);
+    assert_eq!(bench.reported(), [0]);
     assert!(bench.accept(0).is_empty());
     assert!(bench.admitted.is_empty());
     assert_eq!(others.watching(), Watching::Later);
-    assert_eq!(told(&bench), [0; 0]);
+    assert_eq!(bench.reported(), [0; 0]);
     // He takes them; when patience is over there is nothing left, and he is there.
     let listener = &bench.acceptor.listeners[0].listener;
     while let Accepted::Connection(_) = listener.accept().unwrap() {}
@@ -195,7 +187,7 @@ fn what_is_left_to_another_is_not_told_again_and_taken_by_nobody_but_him() {
     assert!(bench.admitted.is_empty());
     assert_eq!((others.watching(), others.absent.load(Ordering::Relaxed)), (Watching::Yes, 0));
     let _late = bench.clients(0, 1);
-    assert_eq!(told(&bench), [0]);
+    assert_eq!(bench.reported(), [0]);
 }
 
 #[test]
@@ -208,7 +200,7 @@ fn when_patience_is_over_one_is_taken_all_the_same() {
     assert_eq!(bench.admitted.len(), 1);
     assert_eq!(others.absent.load(Ordering::Relaxed), 1);
     // The next is up for decision again.
-    assert_eq!(told(&bench), [0]);
+    assert_eq!(bench.reported(), [0]);
     others.set_freer(false);
     assert!(bench.accept(0).is_empty());
     assert_eq!(bench.admitted.len(), 2);
@@ -225,7 +217,7 @@ fn a_call_ends_the_patience_and_is_heard_each_time() {
         assert_eq!((others.watching(), bench.admitted.len()), (Watching::Later, round));
         others.set_freer(false);
         (&others.call).write_all(b"x").unwrap();
-        let reported = told(&bench);
+        let reported = bench.reported();
         assert_eq!(reported, [CALLED - FIRST_LISTENER]);
         assert!(bench.accept(reported[0]).is_empty());
         assert_eq!((others.watching(), bench.admitted.len()), (Watching::Yes, round + 1));
@@ -284,7 +276,7 @@ fn who_cannot_watch_again_tries_later_and_counts_as_one_who_does_not_accept() {
         assert_eq!(texts(&bench.resume()), [""; 0]);
         assert_eq!(others.watching(), Watching::Yes);
         let _late = bench.clients(0, 1);
-        assert_eq!(told(&bench), [0]);
+        assert_eq!(bench.reported(), [0]);
     }
 }
 
